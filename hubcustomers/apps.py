@@ -1,0 +1,18 @@
+"""The rooms that every app shares, as one Django app: checks and connection care."""
+
+from django.apps import AppConfig
+from django.core.checks import Tags, register
+
+from hubcustomers.checks import check_durability
+from hubcustomers.tenancy.tables import check_tables
+
+
+class HubcustomersConfig(AppConfig):
+    """The shared rooms."""
+
+    name = "hubcustomers"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        register(check_tables)
+        register(check_durability, Tags.database)

@@ -1,0 +1,256 @@
+"""The base of every page of the back-office: nobody sees or changes a foreign account."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.admin import ShowFacets, SimpleListFilter
+from django.contrib.admin.views.main import ChangeList as DjangoChangeList
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
+from django.core.exceptions import PermissionDenied
+from django.db import DataError
+from django.db.models import Field, Model, Q, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
+
+from hubcustomers.api.fields import UNSTORABLE
+from hubcustomers.backoffice.forms import HubForm
+from hubcustomers.backoffice.pagination import CappedPaginator
+from hubcustomers.backoffice.reach import Reach, reach_of
+from hubcustomers.backoffice.refusals import REFUSALS, faults_in
+from hubcustomers.public_ids import PublicId
+
+VIEW = frozenset({"view"})
+EDIT = frozenset({"view", "add", "change"})
+
+
+class ScopedChangeList(ChangeList):
+    """A list page that sorts only by what its ModelAdmin calls sortable."""
+
+    def get_ordering_field(self, field_name: Any) -> Any:
+        """Return the column behind a header; none where a sort would read the whole table."""
+        if field_name not in self.sortable_by:
+            return None
+        return DjangoChangeList.get_ordering_field(self, field_name)
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the page; the number of rows, where it is known, stands below the list alone."""
+        super().get_results(request)
+        self.full_result_count = self.result_count
+
+
+class ScopedModelAdmin(ModelAdmin):
+    """A ModelAdmin whose every row, choice and action lies within the user's reach.
+
+    What a user may do follows from their memberships, not from Django's permissions of
+    single models; roles will narrow ``member_may``.
+    """
+
+    # From a row to its account; None where rows belong to no account.
+    account_lookup: ClassVar[str | None] = "account_id"
+    # Subsets of view, add, change, delete.
+    member_may: ClassVar[frozenset[str]] = frozenset()
+    superuser_may: ClassVar[frozenset[str]] = EDIT
+    # The ids that clients see, where rows have one; the search box finds them.
+    public_ids: ClassVar[PublicId | None] = None
+    choice_ordering: tuple[str, ...] = ("name", "pk")
+
+    form: type[ModelForm[Any]] = HubForm
+    ordering: tuple[str, ...] = ("-pk",)
+    sortable_by = ()
+    list_per_page = 50
+    # Zero: no "show all".
+    list_max_show_all = 0
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    paginator = CappedPaginator
+    compressed_fields = False
+    warn_unsaved_form = True
+
+    # --- who may do what ----------------------------------------------------------------
+
+    def may(self, request: HttpRequest, what: str, obj: Any = None) -> bool:
+        """Return whether the user may view, add, change or delete (the object)."""
+        reach = reach_of(request)
+        if reach.everything:
+            return what in self.superuser_may
+        if reach.nothing or what not in self.member_may:
+            return False
+        # unfold also passes the id as the URL has it; get_object judges that one.
+        return not isinstance(obj, self.model) or self._covers(reach, obj)
+
+    def _covers(self, reach: Reach, obj: Any) -> bool:
+        lookup = self.account_lookup
+        return reach.everything or (lookup is not None and reach.covers(getattr(obj, lookup)))
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the user may look at it."""
+        return self.may(request, "view", obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return whether the user may add one."""
+        return self.may(request, "add")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the user may change it."""
+        return self.may(request, "change", obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the user may delete it."""
+        return self.may(request, "delete", obj)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Return whether the model is offered at all."""
+        return self.may(request, "view")
+
+    # --- which rows ---------------------------------------------------------------------
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows in reach: of lists, pages, actions, autocompletes and histories."""
+        return reach_of(request).narrow(super().get_queryset(request), self.account_lookup)
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        """Return the row, None where it is out of reach, exists nowhere or is no id."""
+        try:
+            return super().get_object(request, object_id, from_field)
+        except DataError:
+            return None
+
+    def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
+        """Return whether a row may be named by this field: only by its key."""
+        return to_field in {"id", "pk"}
+
+    def get_choices(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows that forms and filters of other models offer."""
+        related = ["account"] if self.account_lookup == "account_id" else []
+        rows = self.get_queryset(request).select_related(*related)
+        return rows.order_by(*self.choice_ordering)
+
+    def choice_label(self, request: HttpRequest, obj: Any) -> str:
+        """Return how a choice reads; with its account where there are several."""
+        if self.account_lookup == "account_id" and reach_of(request).several:
+            return f"{obj} ({obj.account})"
+        return str(obj)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Return the rows that the search box finds."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        if UNSTORABLE.search(term):
+            return queryset.none(), False
+        return queryset.filter(self.search(request, term)), False
+
+    def search(self, request: HttpRequest, term: str) -> Q:
+        """Return the condition for a search term: the public id, or part of a text."""
+        found = Q(pk__in=[])
+        if self.public_ids is not None:
+            found |= Q(pk=self.public_ids.decode(term.lower()) or 0)
+        for name in self.search_fields:
+            found |= Q(**{f"{name}__icontains": term})
+        return found
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Return whether the query string may ask for this: only what a filter offers."""
+        filters = self.get_list_filter(request)
+        return any(
+            issubclass(offered, SimpleListFilter) and offered.parameter_name == lookup
+            for offered in filters
+        )
+
+    # --- list pages ---------------------------------------------------------------------
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the list page."""
+        return ScopedChangeList
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        """Return the columns; the account's only for who works in several."""
+        columns = super().get_list_display(request)
+        several = reach_of(request).several
+        return [name for name in columns if several or name != "account"]
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the actions on selected rows; deleting is never one of them."""
+        actions: dict[str, Any] = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    # --- forms --------------------------------------------------------------------------
+
+    def formfield_for_dbfield(
+        self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Return the form's field, without links that open related objects in popups."""
+        formfield = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if formfield is not None and isinstance(formfield.widget, RelatedFieldWidgetWrapper):
+            formfield.widget = formfield.widget.widget
+        return formfield
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Return the form's field; its choices are those in reach."""
+        formfield = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        related: Any = self.admin_site.get_model_admin(db_field.related_model)
+        formfield.queryset = related.get_choices(request)
+        formfield.label_from_instance = lambda row: related.choice_label(request, row)
+        return formfield
+
+    def get_form(
+        self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any
+    ) -> type[ModelForm[Any]]:
+        """Return the form, with what refused its write a moment ago."""
+        form = super().get_form(request, obj, change, **kwargs)
+        form.refusals = getattr(request, "hub_refusals", [])
+        return form
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what a new form shows: the account, where there is but one."""
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        reach = reach_of(request)
+        if not reach.several:
+            initial.setdefault("account", next(iter(reach.account_ids), None))
+        return initial
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Return the page; what the database or a service refuses becomes a form error."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except REFUSALS as error:
+            if hasattr(request, "hub_refusals"):
+                raise
+            # The transaction is undone: the form is validated again and fails on these.
+            request.hub_refusals = faults_in(error)  # type: ignore[attr-defined]
+            return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Write the object: a new one whole, an old one's changed fields."""
+        self.check_reach(request, obj)
+        self.write(request, obj, form, change)
+
+    def write(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save the row; models with a service override this."""
+        if change:
+            obj.save(update_fields=form.changed_data)
+        else:
+            obj.save()
+
+    def check_reach(self, request: HttpRequest, obj: Any) -> None:
+        """Refuse to write what is out of reach, whatever let the request come this far.
+
+        Raises:
+            PermissionDenied: The object belongs to a foreign account.
+        """
+        if not self._covers(reach_of(request), obj):
+            raise PermissionDenied

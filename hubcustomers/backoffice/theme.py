@@ -1,0 +1,89 @@
+"""How the back-office looks: names, colours and the sidebar (django-unfold's settings)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse_lazy
+
+
+def _may_view(app: str, model: str) -> Callable[[HttpRequest], bool]:
+    def may_view(request: HttpRequest) -> bool:
+        # Settings are read before models exist.
+        from django.apps import apps
+        from django.contrib import admin
+
+        model_admin = admin.site.get_model_admin(apps.get_model(app, model))
+        return bool(model_admin.has_view_permission(request))
+
+    return may_view
+
+
+def _item(title: str, icon: str, app: str, model: str) -> dict[str, Any]:
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{app}_{model}_changelist"),
+        "permission": _may_view(app, model),
+    }
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "hubcustomers",
+    "SITE_HEADER": "hubcustomers",
+    "SITE_SUBHEADER": "Customers and loyalty",
+    "SITE_SYMBOL": "loyalty",
+    # There is no other site to view.
+    "SITE_URL": None,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.1% .014 200)",
+            "100": "oklch(94.1% .03 200)",
+            "200": "oklch(89% .055 200)",
+            "300": "oklch(81% .09 200)",
+            "400": "oklch(71% .11 200)",
+            "500": "oklch(60% .105 205)",
+            "600": "oklch(50% .09 210)",
+            "700": "oklch(44% .08 212)",
+            "800": "oklch(38% .065 214)",
+            "900": "oklch(33% .055 216)",
+            "950": "oklch(24% .045 218)",
+        },
+    },
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": [
+            {
+                "title": "Customers",
+                "items": [
+                    _item("Customers", "group", "customers", "customer"),
+                    _item("Customer lists", "lists", "customers", "customerlist"),
+                ],
+            },
+            {
+                "title": "Loyalty",
+                "separator": True,
+                "items": [
+                    _item("Loyalty cards", "loyalty", "loyalty", "loyaltycard"),
+                    _item("Operations", "receipt_long", "loyalty", "loyaltyoperation"),
+                ],
+            },
+            {
+                "title": "Access",
+                "separator": True,
+                "items": [
+                    _item("Connections", "cable", "accounts", "connection"),
+                    _item("Clients", "apps", "accounts", "client"),
+                    _item("Accounts", "store", "accounts", "account"),
+                    _item("Locations", "location_on", "accounts", "location"),
+                    _item("Memberships", "badge", "accounts", "membership"),
+                    _item("Staff users", "person", "auth", "user"),
+                ],
+            },
+        ],
+    },
+}

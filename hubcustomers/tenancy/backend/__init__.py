@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, with the account in every key."""

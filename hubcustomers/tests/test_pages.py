@@ -1,0 +1,45 @@
+"""What people see below /admin/ when something is wrong: pages, not the API's JSON."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def boss(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("boss"))
+    return client
+
+
+def test_the_back_office_is_found_without_its_slash(client: Client) -> None:
+    r = client.get("/admin")
+
+    assert r.status_code == 302
+    assert r["Location"] == "/admin/"
+
+
+def test_signing_in_leads_to_the_back_office(client: Client) -> None:
+    User.objects.create_superuser("boss", password="long enough to keep")
+
+    r = client.post("/admin/login/", {"username": "boss", "password": "long enough to keep"})
+
+    assert r.status_code == 302
+    assert r["Location"] == "/admin/"
+
+
+@pytest.mark.parametrize("path", ["/admin/nothing/", "/admin/customers/customer/999/history/"])
+def test_a_page_that_is_not_there_is_told_on_a_page(boss: Client, path: str) -> None:
+    r = boss.get(path, follow=True)
+
+    assert r["Content-Type"].startswith("text/html")
+
+
+def test_an_unknown_host_is_told_on_a_page_there_and_as_json_elsewhere(client: Client) -> None:
+    page = client.get("/admin/", headers={"Host": "elsewhere.example"})
+    answer = client.get("/v1/account", headers={"Host": "elsewhere.example"})
+
+    assert page.status_code == answer.status_code == 400
+    assert page["Content-Type"].startswith("text/html")
+    assert answer.json()["error_type"] == "bad_request"

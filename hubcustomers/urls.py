@@ -1,0 +1,109 @@
+"""Every URL of the hub, in one explicit list; paths have no trailing slash."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.urls import URLPattern, path
+from django.views.generic import RedirectView
+
+from accounts.viewsets import AccountViewSet, LocationViewSet
+from callbacks.viewsets import CallbackViewSet, EventViewSet
+from customers.viewsets import CustomerListViewSet, CustomerViewSet
+from hubcustomers.api import errors
+from hubcustomers.api.viewsets import HubViewSet
+from loyalty.orders import LoyaltyOrderViewSet
+from loyalty.viewsets import LoyaltyCardViewSet, LoyaltyOperationViewSet
+
+INDEX = {"get": "list", "post": "create"}
+READ_INDEX = {"get": "list"}
+UPDATE = {"put": "update", "patch": "update"}
+
+
+def v1(
+    route: str,
+    viewset: type[HubViewSet],
+    actions: dict[str, Any],
+    kwargs: dict[str, Any] | None = None,
+    **options: Any,
+) -> URLPattern:
+    """Return a pattern below ``/v1``; options set attributes of the viewset."""
+    return path(f"v1/{route}", viewset.as_view(actions, **options), kwargs or {})
+
+
+LIST = "customer_lists/<str:customer_list_id>"
+CUSTOMER = f"{LIST}/customers/<str:customer_id>"
+CARD = f"{LIST}/loyalty_cards/<str:loyalty_card_id>"
+LOCATION_OWNS = {"owner": "location"}
+ACCOUNT_OWNS = {"owner": "account"}
+
+urlpatterns = [
+    # Loyalty (spec 3 and 4) and customers (spec 2) first: tills call these all day.
+    v1(f"{CARD}/operations", LoyaltyOperationViewSet, INDEX),
+    v1(f"{CARD}/operations/<str:operation_id>", LoyaltyOperationViewSet, {"get": "retrieve"}),
+    v1(CARD, LoyaltyCardViewSet, {"get": "retrieve", **UPDATE}),
+    v1(f"{LIST}/loyalty_cards", LoyaltyCardViewSet, INDEX),
+    v1(CUSTOMER, CustomerViewSet, {"get": "retrieve", **UPDATE}),
+    v1(f"{CUSTOMER}/anonymise", CustomerViewSet, {"post": "anonymise"}),
+    v1(f"{LIST}/customers", CustomerViewSet, INDEX),
+    # Orders (companion, section 8).
+    v1("locations/<str:location_id>/orders", LoyaltyOrderViewSet, INDEX),
+    v1(
+        "locations/<str:location_id>/orders/<str:order_id>",
+        LoyaltyOrderViewSet,
+        {"get": "retrieve", **UPDATE},
+    ),
+    v1("location/orders", LoyaltyOrderViewSet, INDEX, location_only=True),
+    v1(
+        "location/orders/<str:order_id>",
+        LoyaltyOrderViewSet,
+        {"get": "retrieve", **UPDATE},
+        location_only=True,
+    ),
+    *(
+        v1(f"{account}/{route}", LoyaltyOrderViewSet, actions, ACCOUNT_OWNS, account_only=True)
+        for account in ("accounts/<str:account_id>", "account")
+        for route, actions in (
+            ("orders", READ_INDEX),
+            ("orders/<str:order_id>", {"get": "retrieve"}),
+        )
+    ),
+    # Customer lists (spec 1).
+    v1(LIST, CustomerListViewSet, {"get": "retrieve", **UPDATE, "delete": "destroy"}),
+    v1(
+        "locations/<str:location_id>/customer_lists",
+        CustomerListViewSet,
+        INDEX,
+        LOCATION_OWNS,
+    ),
+    v1("location/customer_lists", CustomerListViewSet, INDEX, LOCATION_OWNS, location_only=True),
+    v1(
+        "accounts/<str:account_id>/customer_lists",
+        CustomerListViewSet,
+        INDEX,
+        ACCOUNT_OWNS,
+        account_only=True,
+    ),
+    v1("account/customer_lists", CustomerListViewSet, INDEX, ACCOUNT_OWNS, account_only=True),
+    # Callbacks and events (companion, section 9).
+    v1("callback/events", EventViewSet, READ_INDEX),
+    v1("callback/events/<str:event_id>", EventViewSet, {"get": "retrieve", "delete": "destroy"}),
+    v1(
+        "callback",
+        CallbackViewSet,
+        {"get": "retrieve", "post": "create", "delete": "destroy"},
+    ),
+    # Accounts and locations (companion, section 3).
+    v1("accounts", AccountViewSet, READ_INDEX),
+    v1("accounts/<str:account_id>", AccountViewSet, {"get": "retrieve"}, account_only=True),
+    v1("account", AccountViewSet, {"get": "retrieve"}, account_only=True),
+    v1("locations", LocationViewSet, READ_INDEX),
+    v1("locations/<str:location_id>", LocationViewSet, {"get": "retrieve"}),
+    v1("location", LocationViewSet, {"get": "retrieve"}, location_only=True),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = errors.bad_request
+handler403 = errors.permission_denied
+handler404 = errors.routing_error
+handler500 = errors.server_error

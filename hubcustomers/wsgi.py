@@ -1,0 +1,41 @@
+"""The web application, for Granian, gunicorn and every other WSGI server."""
+
+import gc
+import io
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hubcustomers.settings")
+# What one statement of a request may take; commands have no such limits.
+os.environ.setdefault("DATABASE_STATEMENT_TIMEOUT_MS", "5000")
+os.environ.setdefault("DATABASE_LOCK_TIMEOUT_MS", "2000")
+
+from django.conf import settings
+from django.core.signals import request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections, reset_queries
+
+_django = get_wsgi_application()
+
+# Before each request Django would empty the log of statements, which only DEBUG fills, and
+# look for connections to close, which were given back behind the request before.
+if not settings.DEBUG:
+    request_started.disconnect(reset_queries)
+    request_started.disconnect(close_old_connections)
+# What is loaded by now stays; the collector need not walk it again and again.
+gc.collect()
+gc.freeze()
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answer one request.
+
+    Django takes a body without Content-Length for none, so one sent in chunks is read
+    here, up to a byte more than the hub accepts.
+    """
+    if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
+        body = environ["wsgi.input"].read(settings.MAX_BODY_BYTES + 1)
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+    return _django(environ, start_response)
