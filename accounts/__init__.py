@@ -1,0 +1,1 @@
+"""Accounts, locations, clients and the tokens that connect them."""

@@ -1,0 +1,439 @@
+"""The back-office of accounts: who may call the API, and which staff works where."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from accounts import services, tokens
+from accounts.models import AccessToken, Account, Client, Connection, Location, Membership
+from accounts.scopes import Scope, ScopeError
+from hubcustomers.backoffice import pages
+from hubcustomers.backoffice.display import button, column, local
+from hubcustomers.backoffice.filters import AccountFilter, LocationFilter
+from hubcustomers.backoffice.forms import HubForm
+from hubcustomers.backoffice.reach import reach_of
+from hubcustomers.backoffice.refusals import Faults
+from hubcustomers.backoffice.scoping import EDIT, ScopedModelAdmin
+from hubcustomers.public_ids import account_ids, parse_location_id
+
+# What a member may do with connections: none is ever edited or deleted.
+_MAKE = frozenset({"view", "add"})
+
+
+@admin.register(Account)
+class AccountAdmin(ScopedModelAdmin):
+    """Accounts, for superusers; others only choose among theirs."""
+
+    account_lookup = "id"
+    public_ids = account_ids
+    search_fields = ("name",)
+    search_help_text = "Name or id"
+    list_display = ("name", "shown_id", "currency", "timezone", "country")
+    fields = ("name", "currency", "timezone", "country")
+
+    @column("id")
+    def shown_id(self, obj: Account) -> str:
+        """Return the id that clients see."""
+        return obj.public_id
+
+
+@admin.register(Location)
+class LocationAdmin(ScopedModelAdmin):
+    """Locations, for superusers; others only choose among theirs."""
+
+    search_fields = ("name", "city")
+    search_help_text = "Name, city or id"
+    list_display = ("name", "shown_id", "account", "city", "timezone", "country")
+    list_filter = (AccountFilter,)
+    list_select_related = ("account",)
+    fields = ("account", "name", "timezone", "country", "address", "postal_code", "city")
+
+    @column("id")
+    def shown_id(self, obj: Location) -> str:
+        """Return the id that clients see."""
+        return obj.public_id
+
+    def search(self, request: HttpRequest, term: str) -> Q:
+        """Return the condition; the id names account and number."""
+        account_id, number = parse_location_id(term.lower()) or (0, 0)
+        return super().search(request, term) | Q(account_id=account_id, number=number)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Return the account of an existing location: it stays where it is."""
+        return () if obj is None else ("account",)
+
+    def write(self, request: HttpRequest, obj: Location, form: Any, change: bool) -> None:
+        """Save; a new location takes its account's next number."""
+        if change:
+            super().write(request, obj, form, change)
+        else:
+            services.number_location(obj)
+
+
+@admin.register(Client)
+class ClientAdmin(ScopedModelAdmin):
+    """API applications, for superusers; members choose among those that they know."""
+
+    account_lookup = None
+    search_fields = ("name",)
+    search_help_text = "Name"
+    list_display = ("name", "client_id", "created_at")
+    fields = ("name",)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Return the name; the id once there is one."""
+        return ("name",) if obj is None else ("name", "client_id")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Return what never changes."""
+        return () if obj is None else ("client_id",)
+
+    def get_choices(self, request: HttpRequest) -> QuerySet[Client]:
+        """Return the clients that are connected to an account in reach already.
+
+        Another account's applications are none of a member's business; the first
+        connection of a client is made by a superuser.
+        """
+        reach = reach_of(request)
+        rows = Client.objects.order_by("name")
+        if reach.everything:
+            return rows
+        connected = reach.narrow(Connection.objects.filter(client=OuterRef("pk")), "account_id")
+        return rows.filter(Exists(connected))
+
+    def write(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
+        """Save; a new client gets its id and its secret."""
+        if not change:
+            services.give_credentials(obj)
+        super().write(request, obj, form, change)
+
+    def response_add(
+        self, request: HttpRequest, obj: Client, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Show the id and the secret, once."""
+        secrets = {"Client id": obj.client_id, "Client secret": obj.client_secret}
+        title = "The credentials of the new client"
+        return pages.secret(self, request, obj, title=title, secrets=secrets)
+
+
+class ConnectionForm(HubForm):
+    """A new connection: its parts must belong together."""
+
+    def clean_scope(self) -> str:
+        """Return the scope without blanks."""
+        return str(self.cleaned_data["scope"]).replace(" ", "")
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a location or a list of another account, and a list out of reach."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        account, location = data.get("account"), data.get("location")
+        if account and location and location.account_id != account.pk:
+            self.add_error("location", "is not one of this account")
+        self._check_list(account, location, data.get("customer_list"))
+        return data
+
+    def _check_list(self, account: Any, location: Any, customer_list: Any) -> None:
+        if customer_list is None:
+            if self._needs_list():
+                self.add_error("customer_list", "must be chosen for a customer_list permission")
+            return
+        foreign = account and customer_list.account_id != account.pk
+        elsewhere = (
+            location
+            and customer_list.location_id is not None
+            and customer_list.location_id != location.pk
+        )
+        if foreign or elsewhere:
+            self.add_error("customer_list", "is not within reach of the connection")
+
+    def _needs_list(self) -> bool:
+        try:
+            scope = Scope.parse(self.cleaned_data.get("scope", ""))
+        except ScopeError:
+            # The field's own validator says so.
+            return False
+        return scope.allows("customer_list", write=False)
+
+
+@admin.register(Connection)
+class ConnectionAdmin(ScopedModelAdmin):
+    """Connections and their tokens; a token is shown once, when it is issued."""
+
+    member_may = superuser_may = _MAKE
+    form = ConnectionForm
+    search_fields = ("client__name", "location__name")
+    search_help_text = "Client or location"
+    list_display = ("client_name", "place", "account", "scope", "state", "created")
+    list_filter = (AccountFilter, LocationFilter)
+    list_select_related = ("client", "location", "account")
+    actions = ("block_selected", "unblock_selected", "revoke_selected")
+    actions_detail = ("issue", "block", "unblock", "revoke")
+    change_form_outer_after_template = "admin/hub/tables.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the connections in reach, each with whether a token of it works."""
+        live = AccessToken.objects.filter(
+            account_id=OuterRef("account_id"), connection_id=OuterRef("pk"), revoked_at=None
+        )
+        return super().get_queryset(request).annotate(has_token=Exists(live))
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
+        """Return the choices of a new connection, or what an old one is."""
+        chosen = ("account", "location", "client", "scope", "customer_list")
+        if obj is None:
+            return chosen
+        return (("client_name", "account_name", "place"), ("granted", "list_name", "created"))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Return what the page of an old connection tells, as text: not all may follow links."""
+        told = ("client_name", "account_name", "place", "granted", "list_name", "created")
+        return () if obj is None else told
+
+    @column("client")
+    def client_name(self, obj: Connection) -> str:
+        """Return the client's name."""
+        return obj.client.name
+
+    @column("account")
+    def account_name(self, obj: Connection) -> str:
+        """Return the account's name."""
+        return obj.account.name
+
+    @column("scope")
+    def granted(self, obj: Connection) -> str:
+        """Return the scope."""
+        return obj.scope
+
+    @column("customer list")
+    def list_name(self, obj: Connection) -> str:
+        """Return the one list that was chosen, if one was."""
+        return "-" if obj.customer_list is None else obj.customer_list.name
+
+    @column("state", label={"active": "success", "blocked": "danger"})
+    def state(self, obj: Any) -> str:
+        """Return whether it lets anybody in."""
+        if obj.blocked_at is not None:
+            return "blocked"
+        return "active" if obj.has_token else "no token"
+
+    @column("location")
+    def place(self, obj: Connection) -> str:
+        """Return the location, or that it is the whole account."""
+        return "Whole account" if obj.location is None else obj.location.name
+
+    @column("created")
+    def created(self, obj: Connection) -> str:
+        """Return when it was made, on the clocks of its place."""
+        return local(obj.created_at, obj.location or obj.account)
+
+    # --- the token of a new connection --------------------------------------------------
+
+    def write(self, request: HttpRequest, obj: Connection, form: Any, change: bool) -> None:
+        """Create the connection and its first token."""
+        made = services.create_connection(
+            obj.account,
+            obj.client,
+            scope=obj.scope,
+            location=obj.location,
+            customer_list_id=obj.customer_list_id,
+        )
+        obj.pk, obj.created_at = made.pk, made.created_at
+        request.hub_token = tokens.issue_token(made)  # type: ignore[attr-defined]
+
+    def response_add(
+        self, request: HttpRequest, obj: Connection, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Show the token in this answer, and nowhere else."""
+        return self._show_token(request, obj, request.hub_token)  # type: ignore[attr-defined]
+
+    def _show_token(self, request: HttpRequest, obj: Connection, token: str) -> HttpResponse:
+        secrets = {"Access token": token}
+        return pages.secret(self, request, obj, title="The new access token", secrets=secrets)
+
+    # --- one connection -----------------------------------------------------------------
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the connection and its tokens, as far as anybody can still see them."""
+        obj = self.get_object(request, object_id)
+        table = {"tables": [self._token_table(obj)] if obj is not None else []}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **table})
+
+    def _token_table(self, obj: Connection) -> dict[str, Any]:
+        place = obj.location or obj.account
+        rows = [
+            [local(token.created_at, place), local(token.revoked_at, place)]
+            for token in AccessToken.objects.for_account(obj.account_id)
+            .filter(connection=obj)
+            .order_by("-pk")
+        ]
+        return {"title": "Access tokens", "headers": ["issued", "revoked"], "rows": rows}
+
+    def has_manage_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the user may issue and revoke tokens, block and unblock."""
+        return self.may(request, "add", obj)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Return the buttons: either to block or to unblock."""
+        obj = self.get_object(request, str(object_id))
+        pointless = "block" if obj is None or obj.blocked_at is not None else "unblock"
+        buttons: list[Any] = super().get_actions_detail(request, object_id)
+        name = f"accounts_connection_{pointless}"
+        return [button for button in buttons if button.action_name != name]
+
+    @button("Issue a further token", icon="key", permission="manage")
+    def issue(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Issue one more token, after a confirmation."""
+        obj = pages.find(self, request, object_id)
+        issued: list[str] = []
+
+        def write() -> None:
+            issued.append(tokens.issue_token(obj))
+            self.log_change(request, obj, "Issued a token.")
+
+        refused: Faults = []
+        if request.method == "POST":
+            refused = pages.attempt(write)
+            if not refused:
+                return self._show_token(request, obj, issued[-1])
+        asked = pages.Confirmation(
+            title="Issue a further token",
+            text="The tokens that this connection has go on working. The new one is shown once.",
+            button="Issue the token",
+            write=write,
+            done="",
+        )
+        return pages.ask(self, request, obj, asked, refused)
+
+    @button("Block", icon="block", permission="manage", danger=True)
+    def block(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Let the connection in no more, until it is unblocked."""
+        obj = pages.find(self, request, object_id)
+        asked = pages.Confirmation(
+            title="Block this connection",
+            text="Its tokens will be refused within a second, until you unblock it.",
+            button="Block",
+            write=lambda: self._set_blocked(request, obj, blocked=True),
+            done="The connection is blocked.",
+        )
+        return pages.confirm(self, request, obj, asked)
+
+    @button("Unblock", icon="lock_open", permission="manage")
+    def unblock(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Let the connection in again."""
+        obj = pages.find(self, request, object_id)
+        asked = pages.Confirmation(
+            title="Unblock this connection",
+            text="Its tokens that are not revoked will be accepted again.",
+            button="Unblock",
+            write=lambda: self._set_blocked(request, obj, blocked=False),
+            done="The connection is let in again.",
+        )
+        return pages.confirm(self, request, obj, asked)
+
+    @button("Revoke all tokens", icon="key_off", permission="manage")
+    def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Revoke every token for good."""
+        obj = pages.find(self, request, object_id)
+        live = AccessToken.objects.for_account(obj.account_id).filter(
+            connection=obj, revoked_at=None
+        )
+        asked = pages.Confirmation(
+            title="Revoke all tokens",
+            text="Whoever uses a token of this connection is locked out for good, "
+            "until you issue a new one.",
+            button="Revoke",
+            counts=[("tokens that work now", live.count())],
+            write=lambda: self._revoke(request, obj),
+            done="All tokens are revoked.",
+        )
+        return pages.confirm(self, request, obj, asked)
+
+    def _set_blocked(self, request: HttpRequest, obj: Connection, *, blocked: bool) -> None:
+        tokens.set_blocked(obj, blocked=blocked)
+        self.log_change(request, obj, "Blocked." if blocked else "Unblocked.")
+
+    def _revoke(self, request: HttpRequest, obj: Connection) -> None:
+        count = tokens.revoke_tokens(obj)
+        self.log_change(request, obj, f"Revoked {count} tokens.")
+
+    # --- several connections ------------------------------------------------------------
+
+    @admin.action(description="Block", permissions=["manage"])
+    def block_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Block each of them."""
+        for obj in queryset.order_by("pk"):
+            self._set_blocked(request, obj, blocked=True)
+        self.message_user(request, "The connections are blocked.", messages.SUCCESS)
+
+    @admin.action(description="Unblock", permissions=["manage"])
+    def unblock_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Let each of them in again."""
+        for obj in queryset.order_by("pk"):
+            self._set_blocked(request, obj, blocked=False)
+        self.message_user(request, "The connections are let in again.", messages.SUCCESS)
+
+    @admin.action(description="Revoke all tokens", permissions=["manage"])
+    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Revoke the tokens of each of them."""
+        for obj in queryset.order_by("pk"):
+            self._revoke(request, obj)
+        self.message_user(request, "All their tokens are revoked.", messages.SUCCESS)
+
+
+@admin.register(Membership)
+class MembershipAdmin(ScopedModelAdmin):
+    """Which staff user works in which account, for superusers."""
+
+    account_lookup = None
+    superuser_may = EDIT | {"delete"}
+    search_fields = ("user__username", "account__name")
+    search_help_text = "User or account"
+    list_display = ("user", "account")
+    list_select_related = ("user", "account")
+    fields = ("user", "account")
+
+
+# --- staff users ------------------------------------------------------------------------
+
+# Memberships say who may do what, so Django's groups would only promise something.
+admin.site.unregister([User, Group])
+
+
+@admin.register(User)
+class StaffUserAdmin(DjangoUserAdmin, ScopedModelAdmin):  # type: ignore[misc, type-arg]
+    """The people who may sign in, for superusers; they are deactivated, not deleted."""
+
+    account_lookup = None
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    choice_ordering = ("username",)
+    search_fields = ("username", "email", "first_name", "last_name")
+    search_help_text = "Name or e-mail"
+    list_display = ("username", "email", "first_name", "last_name", "is_staff", "is_superuser")
+    list_filter = ()
+    filter_horizontal = ()
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("May sign in", {"fields": ("is_active", "is_staff", "is_superuser")}),
+    )
+
+    def write(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Save the whole row: the password is no field of the form."""
+        obj.save()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Return everybody to superusers, nobody to others."""
+        return reach_of(request).narrow(User.objects.all(), None)

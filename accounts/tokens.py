@@ -1,0 +1,115 @@
+"""Access tokens: issued once, kept as hashes, found again within one query."""
+
+import secrets
+import time
+from collections import OrderedDict
+from hashlib import sha256
+from threading import Lock
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import AccessToken, Connection
+from hubcustomers.exceptions import DomainError
+
+
+class TokenRefused(DomainError):
+    """The token gives no access; the message says why."""
+
+
+def issue_token(connection: Connection) -> str:
+    """Return a new token of the connection; nobody can read it again."""
+    token = secrets.token_hex(20)
+    AccessToken.objects.create(
+        account_id=connection.account_id, connection=connection, token_hash=_hash(token)
+    )
+    return token
+
+
+def revoke_tokens(connection: Connection) -> int:
+    """Revoke every token of the connection; return how many there were."""
+    revoked = AccessToken.objects.for_account(connection.account_id).filter(
+        connection=connection, revoked_at=None
+    )
+    count = revoked.update(revoked_at=timezone.now())
+    forget_tokens()
+    return count
+
+
+def set_blocked(connection: Connection, *, blocked: bool) -> None:
+    """Block the connection, or let it in again."""
+    connection.blocked_at = timezone.now() if blocked else None
+    connection.save(update_fields=["blocked_at"])
+    forget_tokens()
+
+
+def find_connection(token: str) -> Connection:
+    """Return the token's connection with its client, account and location.
+
+    What was found is remembered for a second in each process, so a revoked or blocked
+    token is refused within a second everywhere.
+
+    Raises:
+        TokenRefused: Unknown, revoked, or the connection is blocked.
+    """
+    token_hash = _hash(token)
+    known = _remembered.get(token_hash)
+    if known is not None:
+        return known
+    row = (
+        AccessToken.objects.filter(token_hash=token_hash)
+        .select_related(
+            "connection__client", "connection__account", "connection__location", "account"
+        )
+        .first()
+    )
+    if row is None:
+        raise TokenRefused("The access token is unknown.")
+    if row.revoked_at is not None:
+        raise TokenRefused("The access token has been revoked.")
+    if row.connection.blocked_at is not None:
+        raise TokenRefused("The connection of this access token is blocked.")
+    connection: Connection = row.connection
+    _remembered.put(token_hash, connection)
+    return connection
+
+
+def forget_tokens() -> None:
+    """Forget what this process remembers, so that a change here counts at once."""
+    _remembered.clear()
+
+
+def _hash(token: str) -> bytes:
+    # Tokens carry 160 random bits: a plain hash of one cannot be guessed back.
+    return sha256(token.encode(errors="replace")).digest()
+
+
+class _Remembered:
+    """The connections found in the last second, at most 10,000."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[bytes, tuple[float, Connection]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, token_hash: bytes) -> Connection | None:
+        found = self._found.get(token_hash)
+        if found is None or time.monotonic() > found[0]:
+            return None
+        return found[1]
+
+    def put(self, token_hash: bytes, connection: Connection) -> None:
+        with self._lock:
+            self._found[token_hash] = (
+                time.monotonic() + settings.TOKEN_CACHE_SECONDS,
+                connection,
+            )
+            self._found.move_to_end(token_hash)
+            while len(self._found) > 10_000:
+                self._found.popitem(last=False)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._found.clear()
+
+
+_remembered = _Remembered()
