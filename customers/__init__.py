@@ -1,0 +1,1 @@
+"""Customer lists and the customers in them."""

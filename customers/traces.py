@@ -1,0 +1,396 @@
+"""Traces of a person: every place of the database that shows what was to be erased.
+
+All columns of all tables are read as text, whichever app or package they belong to. What
+tells a person by itself, like an e-mail, counts wherever it stands. What many people share,
+like a first name or a gender, counts in rows that mention the customer, and where first and
+last name stand together.
+"""
+
+import base64
+import binascii
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, NamedTuple
+from urllib.parse import quote, quote_plus
+
+import phonenumbers
+from django.db import connection
+
+from callbacks.models import Event
+from customers.models import ANONYMISED_FIELDS, Customer
+from hubcustomers.phones import normalise_phone
+from hubcustomers.public_ids import customer_ids
+
+# What anonymising leaves (companion, section 6), so that nobody looks for it.
+KEPT_FIELDS = (
+    "private_ref city state country sms_marketing email_marketing custom_fields"
+    " id customer_list_id anonymised"
+).split()
+_SHARED_FIELDS = set(
+    "first_name last_name gender birth_date company_name address_2 postal_code latitude"
+    " longitude phone_access_code".split()
+)
+# Anything shorter stands in too many places to tell one person.
+_SHORTEST_TELLING = 6
+_SHORTEST_NUMBER = 7
+# Blocks of 8 KB read by one statement; between two of them the caller hears how far it is.
+_BLOCKS = 4096
+_SESSIONS = ("django_session", "session_data")
+
+
+# --- what to look for ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Clue:
+    """One value of the person.
+
+    Attributes:
+        field: Whose value it is, like ``email``.
+        tells: Whether it tells the person by itself.
+        forms: Regular expressions that PostgreSQL and Python read alike.
+    """
+
+    field: str
+    tells: bool
+    forms: list[str]
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Return what finds the value; one that many share only as a whole word."""
+        either = "|".join(self.forms)
+        whole = either if self.tells else rf"(?<!\w)(?:{either})(?!\w)"
+        return re.compile(whole, re.IGNORECASE)
+
+
+def clues_of(values: dict[str, Any], *, country: str | None) -> list[Clue]:
+    """Return what to look for.
+
+    Args:
+        values: The person's fields before they were erased.
+        country: Where a national phone number is at home, two letters.
+    """
+    clues = []
+    for name, value in values.items():
+        text = "" if value is None else str(value).strip()
+        if not text or name in KEPT_FIELDS:
+            continue
+        if name in ("latitude", "longitude"):
+            text = _without_zeros(text)
+        forms = _forms(text)
+        tells = name not in _SHARED_FIELDS and len(text) >= _SHORTEST_TELLING
+        if name == "phone":
+            number = _number_form(text, country)
+            tells = number is not None
+            forms += [number] if number else []
+        elif name in ("latitude", "longitude"):
+            # A column of numbers shows all of its digits.
+            forms = [f"{form}0*" for form in forms]
+        clues.append(Clue(name, tells, forms))
+    return clues
+
+
+def _forms(text: str) -> list[str]:
+    """Return the value as it may stand in text, in JSON and in a URL."""
+    written = [
+        text,
+        json.dumps(text, ensure_ascii=False)[1:-1],
+        json.dumps(text)[1:-1],
+        quote(text, safe=""),
+        quote_plus(text),
+    ]
+    cases = [case for form in written for case in (form, form.lower(), form.upper())]
+    cases += [_as_bytes(case) for case in cases]
+    return [re.escape(form) for form in dict.fromkeys(cases)]
+
+
+def _as_bytes(text: str) -> str:
+    """Return the text as ``encode(…, 'escape')`` shows its bytes."""
+    return "".join(
+        chr(byte) if 0 < byte < 128 and byte != 92 else "\\\\" if byte == 92 else f"\\{byte:03o}"
+        for byte in text.encode()
+    )
+
+
+def _number_form(text: str, country: str | None) -> str | None:
+    """Return the digits that every spelling of the number has, separators allowed."""
+    kept = normalise_phone(text, country or "ZZ")
+    digits = re.sub(r"\D", "", kept)
+    if kept.startswith("+"):
+        try:
+            digits = str(phonenumbers.parse(kept).national_number)
+        except phonenumbers.NumberParseException:
+            pass
+    if len(digits) < _SHORTEST_NUMBER:
+        return None
+    return r"[-. ()/]{0,3}".join(digits)
+
+
+# --- rows that mention the customer --------------------------------------------------
+
+
+def _rows(sql: str, values: Any = None) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return cursor.fetchall()
+
+
+_REFERENCES = """
+SELECT source.oid::regclass::text, source_column.attname, target.oid::regclass::text
+FROM pg_constraint AS key
+JOIN pg_class AS source ON source.oid = key.conrelid
+JOIN pg_class AS target ON target.oid = key.confrelid
+CROSS JOIN LATERAL unnest(key.conkey, key.confkey) AS pair(source_number, target_number)
+JOIN pg_attribute AS source_column
+    ON source_column.attrelid = source.oid AND source_column.attnum = pair.source_number
+JOIN pg_attribute AS target_column
+    ON target_column.attrelid = target.oid AND target_column.attnum = pair.target_number
+WHERE key.contype = 'f' AND target_column.attname = 'id'
+"""
+
+
+def own_rows(customer_id: int) -> dict[str, set[int]]:
+    """Return the ids of the customer's rows by table: whatever refers to it, at any depth."""
+    references = _rows(_REFERENCES)
+    own: dict[str, set[int]] = {}
+    _follow(own, references, Customer._meta.db_table, {customer_id})
+    # Events name what they tell without a key.
+    for resource_type, table in (("customer", Customer._meta.db_table), ("order", "orders_order")):
+        events = Event.objects.filter(
+            resource_type=resource_type, resource_id__in=own.get(table, set())
+        )
+        _follow(own, references, Event._meta.db_table, set(events.values_list("pk", flat=True)))
+    return own
+
+
+def _follow(own: dict[str, set[int]], references: list[Any], table: str, ids: set[int]) -> None:
+    new = ids - own.get(table, set())
+    own.setdefault(table, set()).update(new)
+    if not new:
+        return
+    for source, column, target in references:
+        if target == table:
+            found = _rows(
+                f"SELECT id FROM {source.replace('%', '%%')} WHERE {_quoted(column)} = ANY(%s)",
+                [sorted(new)],
+            )
+            _follow(own, references, source, {number for (number,) in found})
+
+
+# --- the search ---------------------------------------------------------------------
+
+
+class Place(NamedTuple):
+    """One column of one row that shows something of the person; never the value itself."""
+
+    table: str
+    column: str
+    key: dict[str, str]
+    fields: list[str]
+
+
+@dataclass
+class Search:
+    """What was looked through, and what was found.
+
+    Attributes:
+        tables: How many tables were read.
+        columns: How many columns.
+        places: Where something was found.
+    """
+
+    tables: int = 0
+    columns: int = 0
+    places: list[Place] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Table:
+    name: str
+    columns: dict[str, str]
+    key: list[str]
+    blocks: int
+
+
+_TABLES = """
+SELECT class.oid::regclass::text,
+    (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute
+        WHERE attrelid = class.oid AND attnum > 0 AND NOT attisdropped),
+    (SELECT array_agg(format_type(atttypid, NULL) ORDER BY attnum) FROM pg_attribute
+        WHERE attrelid = class.oid AND attnum > 0 AND NOT attisdropped),
+    (SELECT array_agg(attname::text) FROM pg_index, pg_attribute
+        WHERE indrelid = class.oid AND indisprimary
+            AND attrelid = class.oid AND attnum = ANY(indkey)),
+    (pg_relation_size(class.oid) / current_setting('block_size')::bigint)::bigint
+FROM pg_class AS class
+JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+WHERE class.relkind IN ('r', 'm')
+    AND namespace.nspname NOT IN ('pg_catalog', 'information_schema')
+    AND namespace.nspname NOT LIKE 'pg\\_temp\\_%' AND namespace.nspname NOT LIKE 'pg\\_toast%'
+ORDER BY 1
+"""
+
+
+def search(customer_id: int, clues: list[Clue], *, tell: Callable[[str, int, int], None]) -> Search:
+    """Search every column of every table.
+
+    Args:
+        customer_id: The customer's row, there or gone.
+        clues: What to look for.
+        tell: Hears the table, and how many of how many blocks are done.
+    """
+    result = Search()
+    own = own_rows(customer_id)
+    for name, columns, types, key, blocks in _rows(_TABLES):
+        if not columns:
+            continue
+        table = _Table(name, dict(zip(columns, types, strict=True)), key or [], blocks)
+        result.tables += 1
+        result.columns += len(columns)
+        looker = _Looker(table, clues, customer_id, own.get(name, set()))
+        for start in range(0, max(blocks, 1), _BLOCKS):
+            tell(name, start, blocks)
+            result.places += looker.places(start, last=start + _BLOCKS >= blocks)
+    return result
+
+
+class _Looker:
+    """Looks through one table: PostgreSQL finds the rows, then their columns are judged."""
+
+    def __init__(self, table: _Table, clues: list[Clue], customer_id: int, own: set[int]) -> None:
+        self.table = table
+        self.clues = clues
+        self.own = own
+        self.public_id = re.compile(rf"(?<!\w){customer_ids.encode(customer_id)}(?!\w)")
+        self.values: dict[str, Any] = {
+            "telling": "|".join(form for clue in clues if clue.tells for form in clue.forms),
+            "first": _either(clues, "first_name"),
+            "last": _either(clues, "last_name"),
+            "public_id": rf"\m{customer_ids.encode(customer_id)}\M",
+            "own": sorted(own),
+        }
+
+    def places(self, start: int, *, last: bool) -> Iterator[Place]:
+        # Cut by blocks, so that a large table neither takes one statement nor much memory.
+        end = "" if last else f" AND ctid < '({start + _BLOCKS},0)'::tid"
+        key = self.table.key or ["ctid"]
+        sql = (
+            f"SELECT {', '.join(f'{_quoted(column)}::text' for column in key)},"
+            f" {', '.join(self._texts)} FROM {self.table.name.replace('%', '%%')}"
+            f" WHERE ctid >= '({start},0)'::tid{end} AND ({self._condition})"
+        )
+        for row in _rows(sql, self.values):
+            shown = dict(zip(self.table.columns, row[len(key) :], strict=True))
+            yield from self._judge(dict(zip(key, row, strict=False)), shown)
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        # Bytes are read as the text they may hold.
+        return [
+            f"encode({_quoted(column)}, 'escape')"
+            if kind == "bytea"
+            else f"{_quoted(column)}::text"
+            for column, kind in self.table.columns.items()
+        ]
+
+    @property
+    def _condition(self) -> str:
+        if self.table.name == _SESSIONS[0]:
+            # Packed in a way that PostgreSQL cannot look into.
+            return "true"
+        row = f'concat_ws(chr(1), {", ".join(self._texts)}) COLLATE "default"'
+        conditions = [f"{row} ~ %(public_id)s"]
+        if self.values["telling"]:
+            conditions.append(f"{row} ~* %(telling)s")
+        if self.values["first"] and self.values["last"]:
+            conditions.append(f"({row} ~* %(first)s AND {row} ~* %(last)s)")
+        if self.own:
+            conditions.append("id = ANY(%(own)s)")
+        return " OR ".join(conditions)
+
+    def _judge(self, key: dict[str, str], shown: dict[str, str | None]) -> Iterator[Place]:
+        texts = {column: _texts_in(self.table, column, text) for column, text in shown.items()}
+        found = {
+            column: [clue for clue in self.clues if _shows(text, clue.pattern)]
+            for column, text in texts.items()
+        }
+        in_row = {clue.field for clues in found.values() for clue in clues}
+        counts_all = (
+            {"first_name", "last_name"} <= in_row
+            or shown.get("id") in {str(number) for number in self.own}
+            or any(_shows(text, self.public_id) for text in texts.values())
+        )
+        for column, clues in found.items():
+            fields = [clue.field for clue in clues if clue.tells or counts_all]
+            if fields:
+                yield Place(self.table.name, column, key, fields)
+
+
+def _quoted(column: str) -> str:
+    return connection.ops.quote_name(column).replace("%", "%%")
+
+
+def _either(clues: list[Clue], name: str) -> str:
+    return "|".join(form for clue in clues if clue.field == name for form in clue.forms)
+
+
+def _shows(texts: Iterable[str], pattern: re.Pattern[str]) -> bool:
+    return any(pattern.search(text) for text in texts)
+
+
+def _texts_in(table: _Table, column: str, text: str | None) -> list[str]:
+    """Return the column's text, and the strings inside where it is JSON or a session."""
+    if text is None:
+        return []
+    texts = [text]
+    if (table.name, column) == _SESSIONS:
+        texts.append(_unpacked(text))
+    inside = [string for each in texts for string in _strings_in(each)]
+    return texts + inside
+
+
+def _strings_in(text: str) -> Iterator[str]:
+    if text[:1] not in '{["':
+        return
+    try:
+        waiting = [json.loads(text)]
+    except (ValueError, RecursionError):
+        return
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [*value.keys(), *value.values()]
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str):
+            yield value
+
+
+def _unpacked(session: str) -> str:
+    """Return what Django packed into a session, whatever key signed it."""
+    data = session.split(":")[0]
+    packed = data.removeprefix(".")
+    try:
+        content = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))
+        content = zlib.decompress(content) if data.startswith(".") else content
+    except (binascii.Error, ValueError, zlib.error):
+        return ""
+    return content.decode(errors="replace")
+
+
+def _without_zeros(number: str) -> str:
+    return number.rstrip("0").rstrip(".") if "." in number else number
+
+
+def values_of(customer: Customer) -> dict[str, str]:
+    """Return what anonymising will erase, to be kept until it is proved erased."""
+    return {
+        name: _without_zeros(str(value)) if isinstance(value, Decimal) else str(value)
+        for name in ANONYMISED_FIELDS
+        if (value := getattr(customer, name)) not in (None, "")
+    }
