@@ -1,0 +1,1 @@
+"""Orders, as far as statistics and loyalty need them."""

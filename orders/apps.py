@@ -1,0 +1,17 @@
+"""The app's name in Django, and its part in anonymising a customer."""
+
+from django.apps import AppConfig
+
+
+class OrdersConfig(AppConfig):
+    """The orders app."""
+
+    name = "orders"
+
+    def ready(self) -> None:
+        """Have anonymising a customer reach its orders too."""
+        # Models cannot be imported before Django has started.
+        from customers.erasure import register_eraser
+        from orders.erasure import erase_from_orders
+
+        register_eraser(erase_from_orders)
