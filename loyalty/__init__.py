@@ -1,0 +1,1 @@
+"""Loyalty cards and the ledger of their operations."""

@@ -1,0 +1,289 @@
+"""The back-office of loyalty cards and their operations; only the ledger moves points."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from customers.admin import place_of
+from hubcustomers.api.fields import plain_decimal
+from hubcustomers.backoffice import pages
+from hubcustomers.backoffice.display import button, change_url, column, link, local, short
+from hubcustomers.backoffice.filters import AccountFilter, CustomerListFilter, RelatedFilter
+from hubcustomers.backoffice.refusals import REFUSALS, faults_in
+from hubcustomers.backoffice.scoping import EDIT, VIEW, ScopedModelAdmin
+from hubcustomers.public_ids import customer_ids, loyalty_card_ids, loyalty_operation_ids
+from loyalty import ledger, services
+from loyalty.admin_forms import CardForm, NewCardForm, PointsForm
+from loyalty.models import LoyaltyCard, LoyaltyOperation
+
+_LATEST = 20
+
+
+@admin.register(LoyaltyCard)
+class LoyaltyCardAdmin(ScopedModelAdmin):
+    """Loyalty cards: named here, moved by the ledger alone."""
+
+    member_may = superuser_may = EDIT
+    choice_ordering = ("-pk",)
+    public_ids = loyalty_card_ids
+    # Named for the search box to appear; ``search`` says how each is found.
+    search_fields = ("ref",)
+    search_help_text = "Ref, card id or customer id"
+    list_display = ("public_id", "card_name", "card_ref", "points", "owner", "list_name", "account")
+    list_display_links = ("public_id",)
+    list_filter = (AccountFilter, CustomerListFilter)
+    list_select_related = ("customer", "customer_list", "account")
+    autocomplete_fields = ("customer",)
+    actions_detail = ("post",)
+    change_form_outer_after_template = "admin/hub/card.html"
+
+    # --- what the pages show ------------------------------------------------------------
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
+        """Return the fields of a new card, or of an old one with its balance."""
+        if obj is None:
+            return ("customer", "name", "ref")
+        return (("points", "owner", "list_name", "public_id", "created"), ("name", "ref"))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Return everything but name and ref."""
+        if obj is None:
+            return ()
+        return ("points", "owner", "list_name", "public_id", "created")
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Return the form of a new card or of an old one."""
+        return super().get_form(
+            request, obj, change, **{"form": CardForm if change else NewCardForm, **kwargs}
+        )
+
+    @column("id")
+    def public_id(self, obj: LoyaltyCard) -> str:
+        """Return the id that clients see."""
+        return obj.public_id
+
+    @column("name")
+    def card_name(self, obj: LoyaltyCard) -> str:
+        """Return the scheme; a card may have none."""
+        return short(obj.name) or "(no name)"
+
+    @column("ref")
+    def card_ref(self, obj: LoyaltyCard) -> str:
+        """Return what is printed on the card."""
+        return short(obj.ref or "-")
+
+    @column("balance")
+    def points(self, obj: LoyaltyCard) -> str:
+        """Return the balance."""
+        return plain_decimal(obj.balance)
+
+    @column("customer")
+    def owner(self, obj: LoyaltyCard) -> str:
+        """Return a link to the customer."""
+        return link(obj.customer, str(obj.customer))
+
+    @column("customer list")
+    def list_name(self, obj: LoyaltyCard) -> str:
+        """Return the list's name."""
+        return short(obj.customer_list.name)
+
+    @column("created")
+    def created(self, obj: LoyaltyCard) -> str:
+        """Return when it was made, on the clocks of its place."""
+        return local(obj.created_at, place_of(obj.customer_list))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the card, its latest operations, and the form that posts one more."""
+        obj = self.get_object(request, object_id)
+        context: dict[str, Any] = {}
+        if obj is not None:
+            context["tables"] = [_operation_table(obj)]
+            if self.has_change_permission(request, obj):
+                form = PointsForm(initial={"seen": obj.last_sequence})
+                context |= {"points_form": form, "points_url": _post_url(obj)}
+        return super().change_view(
+            request, object_id, form_url, {**(extra_context or {}), **context}
+        )
+
+    def search(self, request: HttpRequest, term: str) -> Q:
+        """Return the condition: a ref of a list in reach, a card's or a customer's id."""
+        lists = self.admin_site.get_model_admin(
+            LoyaltyCard._meta.get_field("customer_list").related_model
+        ).get_queryset(request)
+        # From the lists: the index on refs begins with account and list.
+        with_ref = lists.order_by().filter(loyalty_cards__ref=term)
+        found = set(with_ref.values_list("loyalty_cards__pk", flat=True)[:500])
+        found.add(loyalty_card_ids.decode(term.lower()) or 0)
+        return Q(pk__in=found) | Q(customer_id=customer_ids.decode(term.lower()) or 0)
+
+    # --- writing ------------------------------------------------------------------------
+
+    def check_reach(self, request: HttpRequest, obj: LoyaltyCard) -> None:
+        """Refuse a foreign row; a new one goes to a customer who was a choice in reach."""
+        if obj.pk is not None:
+            super().check_reach(request, obj)
+
+    def write(self, request: HttpRequest, obj: LoyaltyCard, form: Any, change: bool) -> None:
+        """Create the card, or change under lock what the user changed."""
+        if change:
+            services.update_card(
+                account_id=obj.account_id,
+                list_id=obj.customer_list_id,
+                card_id=obj.pk,
+                changes=form.validated,
+            )
+            return
+        customer = form.cleaned_data["customer"]
+        made = services.create_card(
+            account_id=customer.account_id,
+            list_id=customer.customer_list_id,
+            customer_id=customer.pk,
+            name=form.validated["name"],
+            ref=form.validated.get("ref"),
+        )
+        obj.pk, obj.account_id = made.pk, made.account_id
+
+    @button("Add or remove points", icon="exposure", permission="change")
+    def post(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Post an operation to the ledger."""
+        obj = pages.find(self, request, object_id)
+        form = PointsForm(request.POST or None, initial={"seen": obj.last_sequence})
+        if request.method == "POST" and form.is_valid():
+            if self._post(request, obj, form):
+                self.message_user(request, "The operation is posted.", messages.SUCCESS)
+                return HttpResponseRedirect(change_url(obj))
+            obj = pages.find(self, request, object_id)
+            # What the user confirms by sending the form again is the balance now shown.
+            form.data = {**request.POST.dict(), "seen": obj.last_sequence}
+        return pages.page(
+            self,
+            request,
+            obj,
+            "admin/hub/points.html",
+            title="Add or remove points",
+            form=form,
+            points_url=_post_url(obj),
+            balance=plain_decimal(obj.balance),
+        )
+
+    def _post(self, request: HttpRequest, obj: LoyaltyCard, form: PointsForm) -> bool:
+        cards = LoyaltyCard.objects.for_account(obj.account_id).select_for_update(no_key=True)
+        data = form.cleaned_data
+        try:
+            with transaction.atomic():
+                sequence = cards.values_list("last_sequence", flat=True).get(pk=obj.pk)
+                if sequence != data["seen"]:
+                    # Somebody else, or a second click on the button.
+                    form.add_error(None, "The card changed meanwhile. Look at it and send again.")
+                    return False
+                place = ledger.CardPlace(obj.account_id, obj.customer_list_id, obj.pk)
+                made = ledger.post_operation(place, delta=data["delta"], reason=data["reason"])
+                number = loyalty_operation_ids.encode(made.id)
+                self.log_change(request, obj, f"Posted operation {number}.")
+        except REFUSALS as error:
+            form.refuse(faults_in(error))
+            return False
+        return True
+
+
+def _post_url(card: LoyaltyCard) -> str:
+    return reverse("admin:loyalty_loyaltycard_post", args=[card.pk])
+
+
+def _operation_table(card: LoyaltyCard) -> dict[str, Any]:
+    operations = LoyaltyOperation.objects.for_account(card.account_id).filter(card=card)
+    every = reverse("admin:loyalty_loyaltyoperation_changelist")
+    zone = place_of(card.customer_list)
+    return {
+        "title": "Latest operations",
+        "links": [("All operations", f"{every}?card={card.pk}")],
+        "headers": ["time", "points", "new balance", "reason"],
+        "rows": [
+            [
+                local(row.created_at, zone),
+                plain_decimal(row.delta),
+                plain_decimal(row.new_balance),
+                short(row.reason or "-"),
+            ]
+            for row in operations.order_by("-sequence")[:_LATEST]
+        ],
+    }
+
+
+class CardFilter(RelatedFilter):
+    """Operations of one card; the card's page leads here."""
+
+    title = "card"
+    parameter_name = "card"
+    field = "card"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the chosen card alone: there are too many to choose from."""
+        chosen = self.related_admin.get_object(request, self.value()) if self.value() else None
+        return [] if chosen is None else [(str(chosen.pk), str(chosen))]
+
+    def has_output(self) -> bool:
+        """Return whether a card has been chosen."""
+        return self.value() is not None
+
+
+@admin.register(LoyaltyOperation)
+class LoyaltyOperationAdmin(ScopedModelAdmin):
+    """Operations: nobody changes them; a mistake is voided by an opposite one."""
+
+    member_may = superuser_may = VIEW
+    public_ids = loyalty_operation_ids
+    search_fields = ("card",)
+    search_help_text = "Operation id or card id"
+    list_display = ("public_id", "created", "points", "balance", "cause", "of_card", "account")
+    list_display_links = ("public_id",)
+    list_filter = (AccountFilter, CardFilter)
+    list_select_related = ("card__customer_list__location", "account")
+    fields = (("public_id", "created", "of_card"), ("points", "balance"), "reason")
+
+    @column("id")
+    def public_id(self, obj: LoyaltyOperation) -> str:
+        """Return the id that clients see."""
+        return obj.public_id
+
+    @column("time")
+    def created(self, obj: LoyaltyOperation) -> str:
+        """Return when it was posted, on the clocks of its place."""
+        return local(obj.created_at, place_of(obj.card.customer_list))
+
+    @column("points")
+    def points(self, obj: LoyaltyOperation) -> str:
+        """Return the points that it moved."""
+        return plain_decimal(obj.delta)
+
+    @column("new balance")
+    def balance(self, obj: LoyaltyOperation) -> str:
+        """Return the card's balance after it."""
+        return plain_decimal(obj.new_balance)
+
+    @column("reason")
+    def cause(self, obj: LoyaltyOperation) -> str:
+        """Return the reason, cut where it is very long."""
+        return short(obj.reason or "-")
+
+    @column("card")
+    def of_card(self, obj: LoyaltyOperation) -> str:
+        """Return a link to the card."""
+        return link(obj.card, str(obj.card))
+
+    def search(self, request: HttpRequest, term: str) -> Q:
+        """Return the condition: the operation's id or its card's."""
+        number = loyalty_operation_ids.decode(term.lower()) or 0
+        return Q(pk=number) | Q(card_id=loyalty_card_ids.decode(term.lower()) or 0)

@@ -1,0 +1,149 @@
+"""The ledger: the only code that moves a balance (spec 4, design section 5)."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db import DataError, connection
+
+from customers.events import customer_update
+from hubcustomers.exceptions import InvalidField, ObjectNotFound
+from hubcustomers.public_ids import order_ids
+from loyalty.models import LoyaltyCard
+from loyalty.reads import OperationRow
+from orders.models import Order
+
+# The card's row is locked by its own UPDATE, so writers that meet on one card queue there
+# and each continues the balance of the one before; nothing is read that could be stale.
+_POST = """
+WITH card AS (
+    UPDATE loyalty_loyaltycard AS card
+    SET balance = card.balance + %(delta)s::numeric, last_sequence = card.last_sequence + 1
+    FROM customers_customerlist AS list
+    LEFT JOIN accounts_location AS location
+        ON location.id = list.location_id AND location.account_id = list.account_id
+    WHERE card.id = %(card)s AND card.account_id = %(account)s
+        AND card.customer_list_id = %(list)s
+        AND list.id = card.customer_list_id AND list.account_id = %(account)s
+        AND (%(location)s::bigint IS NULL OR list.location_id IS NULL
+            OR list.location_id = %(location)s)
+    RETURNING card.id, card.customer_id, card.balance, card.last_sequence, location.timezone
+), operation AS (
+    INSERT INTO loyalty_loyaltyoperation
+        (account_id, card_id, sequence, delta, new_balance, reason, order_id)
+    SELECT %(account)s, id, last_sequence, %(delta)s::numeric, balance, %(reason)s,
+        %(order)s::bigint
+    FROM card
+    RETURNING id, sequence, floor(extract(epoch FROM created_at))::bigint AS created_at,
+        reason, delta::text AS delta, new_balance::text AS new_balance
+)
+SELECT operation.id, operation.sequence, card.customer_id, operation.created_at,
+    operation.reason, operation.delta, operation.new_balance, card.timezone,
+    %(order)s::bigint, %(order_location)s::integer
+FROM operation, card
+"""
+
+
+@dataclass(frozen=True)
+class CardPlace:
+    """Where a card is, as far as the ledger must know to write to it.
+
+    Attributes:
+        account_id: The account.
+        list_id: The list the card must be in.
+        card_id: The card.
+        location_id: The location whose token writes, None for one of the whole account.
+    """
+
+    account_id: int
+    list_id: int
+    card_id: int
+    location_id: int | None = None
+
+
+@dataclass(frozen=True)
+class OrderPlace:
+    """An order that an operation is attached to, and its location's number."""
+
+    order_id: int
+    location_number: int
+
+
+def find_order(account_id: int, public_id: str) -> OrderPlace:
+    """Return the account's order with this public id.
+
+    Raises:
+        InvalidField: There is none.
+    """
+    row = (
+        Order.objects.for_account(account_id)
+        .filter(pk=order_ids.decode(public_id) or 0)
+        .values_list("id", "location__number")
+        .first()
+    )
+    if row is None:
+        raise InvalidField("order_id", "doesn't exist in this account")
+    return OrderPlace(*row)
+
+
+def post_operation(
+    place: CardPlace,
+    *,
+    delta: Decimal,
+    reason: str | None = None,
+    order: OrderPlace | None = None,
+    caused_by: int | None = None,
+) -> OperationRow:
+    """Add an operation to a card and move its balance by delta points (spec 4.3).
+
+    Args:
+        place: The card to credit or debit.
+        delta: Points to add, negative to remove points; at most 6 decimals.
+        reason: Sentence the customer reads in the card's history.
+        order: The order it belongs to.
+        caused_by: The client that posts it and hears no event; None for the back-office.
+
+    Returns:
+        The new operation; its ``new_balance`` is the card's balance.
+
+    Raises:
+        ObjectNotFound: No such card in reach.
+        InvalidField: The balance would have more digits than are kept.
+        IntegrityError: A loyalty constraint refused the operation.
+    """
+    values = {
+        "account": place.account_id,
+        "list": place.list_id,
+        "card": place.card_id,
+        "location": place.location_id,
+        "delta": delta,
+        "reason": reason,
+        "order": None if order is None else order.order_id,
+        "order_location": None if order is None else order.location_number,
+    }
+    with customer_update(
+        account_id=place.account_id,
+        customer_list_id=place.list_id,
+        customer_id=lambda: _customer_of(place),
+        caused_by=caused_by,
+    ):
+        return _post(values)
+
+
+def _post(values: dict[str, Any]) -> OperationRow:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_POST, values)
+            row = cursor.fetchone()
+    except DataError as error:
+        raise InvalidField("delta", "would take the balance out of its range") from error
+    if row is None:
+        raise ObjectNotFound
+    return OperationRow(*row)
+
+
+def _customer_of(place: CardPlace) -> int | None:
+    cards = LoyaltyCard.objects.for_account(place.account_id).filter(
+        customer_list_id=place.list_id, pk=place.card_id
+    )
+    return cards.values_list("customer_id", flat=True).first()
