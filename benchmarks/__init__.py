@@ -1,0 +1,1 @@
+"""How fast the six hot paths are, beside the same SQL alone and the thinnest Python."""

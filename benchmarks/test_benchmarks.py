@@ -1,0 +1,27 @@
+"""``./benchmarks/run`` (its figures are for people; here it only has to work)."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from benchmarks.plan import PATHS
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+def test_a_quick_run_prints_every_path() -> None:
+    """A whole run on a small database: everything it starts, checks and prints."""
+    run = subprocess.run(
+        ["./benchmarks/run", "--quick"],
+        cwd=CHECKOUT,
+        # On a server of its own: the suite's may have no connections left for it.
+        env={name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    rows = [line for line in run.stdout.splitlines() if line.startswith("| W")]
+    assert [row.split()[1] for row in rows] == list(PATHS)
