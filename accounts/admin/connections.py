@@ -1,124 +1,24 @@
-"""The back-office of accounts: who may call the API, and which staff works where."""
+"""The back-office of connections and their tokens."""
 
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group, User
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts import services, tokens
-from accounts.models import AccessToken, Account, Client, Connection, Location, Membership
+from accounts.models import AccessToken, Connection
 from accounts.scopes import Scope, ScopeError
 from hubcustomers.backoffice import pages
 from hubcustomers.backoffice.display import button, column, local
 from hubcustomers.backoffice.filters import AccountFilter, LocationFilter
 from hubcustomers.backoffice.forms import HubForm
-from hubcustomers.backoffice.reach import reach_of
 from hubcustomers.backoffice.refusals import Faults
-from hubcustomers.backoffice.scoping import EDIT, ScopedModelAdmin
-from hubcustomers.public_ids import account_ids, parse_location_id
+from hubcustomers.backoffice.scoping import ScopedModelAdmin
 
 # What a member may do with connections: none is ever edited or deleted.
+# What a member may do with connections: none is ever edited or deleted.
 _MAKE = frozenset({"view", "add"})
-
-
-@admin.register(Account)
-class AccountAdmin(ScopedModelAdmin):
-    """Accounts, for superusers; others only choose among theirs."""
-
-    account_lookup = "id"
-    public_ids = account_ids
-    search_fields = ("name",)
-    search_help_text = "Name or id"
-    list_display = ("name", "shown_id", "currency", "timezone", "country")
-    fields = ("name", "currency", "timezone", "country")
-
-    @column("id")
-    def shown_id(self, obj: Account) -> str:
-        """Return the id that clients see."""
-        return obj.public_id
-
-
-@admin.register(Location)
-class LocationAdmin(ScopedModelAdmin):
-    """Locations, for superusers; others only choose among theirs."""
-
-    search_fields = ("name", "city")
-    search_help_text = "Name, city or id"
-    list_display = ("name", "shown_id", "account", "city", "timezone", "country")
-    list_filter = (AccountFilter,)
-    list_select_related = ("account",)
-    fields = ("account", "name", "timezone", "country", "address", "postal_code", "city")
-
-    @column("id")
-    def shown_id(self, obj: Location) -> str:
-        """Return the id that clients see."""
-        return obj.public_id
-
-    def search(self, request: HttpRequest, term: str) -> Q:
-        """Return the condition; the id names account and number."""
-        account_id, number = parse_location_id(term.lower()) or (0, 0)
-        return super().search(request, term) | Q(account_id=account_id, number=number)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Return the account of an existing location: it stays where it is."""
-        return () if obj is None else ("account",)
-
-    def write(self, request: HttpRequest, obj: Location, form: Any, change: bool) -> None:
-        """Save; a new location takes its account's next number."""
-        if change:
-            super().write(request, obj, form, change)
-        else:
-            services.number_location(obj)
-
-
-@admin.register(Client)
-class ClientAdmin(ScopedModelAdmin):
-    """API applications, for superusers; members choose among those that they know."""
-
-    account_lookup = None
-    search_fields = ("name",)
-    search_help_text = "Name"
-    list_display = ("name", "client_id", "created_at")
-    fields = ("name",)
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Return the name; the id once there is one."""
-        return ("name",) if obj is None else ("name", "client_id")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Return what never changes."""
-        return () if obj is None else ("client_id",)
-
-    def get_choices(self, request: HttpRequest) -> QuerySet[Client]:
-        """Return the clients that are connected to an account in reach already.
-
-        Another account's applications are none of a member's business; the first
-        connection of a client is made by a superuser.
-        """
-        reach = reach_of(request)
-        rows = Client.objects.order_by("name")
-        if reach.everything:
-            return rows
-        connected = reach.narrow(Connection.objects.filter(client=OuterRef("pk")), "account_id")
-        return rows.filter(Exists(connected))
-
-    def write(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
-        """Save; a new client gets its id and its secret."""
-        if not change:
-            services.give_credentials(obj)
-        super().write(request, obj, form, change)
-
-    def response_add(
-        self, request: HttpRequest, obj: Client, post_url_continue: str | None = None
-    ) -> HttpResponse:
-        """Show the id and the secret, once."""
-        secrets = {"Client id": obj.client_id, "Client secret": obj.client_secret}
-        title = "The credentials of the new client"
-        return pages.secret(self, request, obj, title=title, secrets=secrets)
 
 
 class ConnectionForm(HubForm):
@@ -389,51 +289,3 @@ class ConnectionAdmin(ScopedModelAdmin):
         for obj in queryset.order_by("pk"):
             self._revoke(request, obj)
         self.message_user(request, "All their tokens are revoked.", messages.SUCCESS)
-
-
-@admin.register(Membership)
-class MembershipAdmin(ScopedModelAdmin):
-    """Which staff user works in which account, for superusers."""
-
-    account_lookup = None
-    superuser_may = EDIT | {"delete"}
-    search_fields = ("user__username", "account__name")
-    search_help_text = "User or account"
-    list_display = ("user", "account")
-    list_select_related = ("user", "account")
-    fields = ("user", "account")
-
-
-# --- staff users ------------------------------------------------------------------------
-
-# Memberships say who may do what, so Django's groups would only promise something.
-admin.site.unregister([User, Group])
-
-
-@admin.register(User)
-class StaffUserAdmin(DjangoUserAdmin, ScopedModelAdmin):  # type: ignore[misc, type-arg]
-    """The people who may sign in, for superusers; they are deactivated, not deleted."""
-
-    account_lookup = None
-    form = UserChangeForm
-    add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
-    choice_ordering = ("username",)
-    search_fields = ("username", "email", "first_name", "last_name")
-    search_help_text = "Name or e-mail"
-    list_display = ("username", "email", "first_name", "last_name", "is_staff", "is_superuser")
-    list_filter = ()
-    filter_horizontal = ()
-    fieldsets = (
-        (None, {"fields": ("username", "password")}),
-        ("Person", {"fields": ("first_name", "last_name", "email")}),
-        ("May sign in", {"fields": ("is_active", "is_staff", "is_superuser")}),
-    )
-
-    def write(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Save the whole row: the password is no field of the form."""
-        obj.save()
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        """Return everybody to superusers, nobody to others."""
-        return reach_of(request).narrow(User.objects.all(), None)

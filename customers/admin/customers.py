@@ -1,164 +1,37 @@
-"""The back-office of customer lists and customers; customers/services.py does the writing."""
+"""The back-office of customers; customers/services.py does the writing."""
 
 from functools import reduce
 from operator import or_
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Count, Field, Q, QuerySet, Sum
+from django.db.models import Field, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from customers import services
-from customers.admin_forms import (
+from customers.admin.forms import (
     CoordinateInput,
     CustomerForm,
-    CustomerListForm,
     CustomFieldsInput,
 )
+from customers.admin.lists import card_counts, place_of
 from customers.models import ANONYMISED_FIELDS, Customer, CustomerList
 from hubcustomers.api.fields import money, plain_decimal
 from hubcustomers.backoffice import pages
 from hubcustomers.backoffice.display import button, column, link, local, short
-from hubcustomers.backoffice.filters import AccountFilter, CustomerListFilter, LocationFilter
+from hubcustomers.backoffice.filters import AccountFilter, CustomerListFilter
 from hubcustomers.backoffice.scoping import EDIT, ScopedModelAdmin
 from hubcustomers.fields import CoordinateField, ExactJSONField
 from hubcustomers.phones import phone_patterns
-from hubcustomers.public_ids import customer_ids, customer_list_ids
+from hubcustomers.public_ids import customer_ids
 
 # A search that finds more than this is too short to be of use.
 _MOST_FOUND = 500
 # No character comes after this one.
 _LAST = "\U0010ffff"
-
-
-def place_of(customer_list: CustomerList) -> Any:
-    """Return whose clock and country the list goes by: its location, else its account."""
-    return customer_list.location or customer_list.account
-
-
-# --- lists ------------------------------------------------------------------------------
-
-
-@admin.register(CustomerList)
-class CustomerListAdmin(ScopedModelAdmin):
-    """Customer lists: created, renamed, and deleted with everything in them."""
-
-    member_may = superuser_may = EDIT | {"delete"}
-    form = CustomerListForm
-    public_ids = customer_list_ids
-    search_fields = ("name",)
-    search_help_text = "Name or id"
-    list_display = ("list_name", "public_id", "place", "account", "created")
-    list_filter = (AccountFilter, LocationFilter)
-    list_select_related = ("location", "account")
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
-        """Return the place of a new list, or what an old one is."""
-        if obj is None:
-            return ("account", "location", "name")
-        return ("name", ("account_name", "place", "public_id", "created"))
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Return everything but the name: a list stays where it is."""
-        return () if obj is None else ("account_name", "place", "public_id", "created")
-
-    @column("name")
-    def list_name(self, obj: CustomerList) -> str:
-        """Return the name, cut where it is very long."""
-        return short(obj.name)
-
-    @column("account")
-    def account_name(self, obj: CustomerList) -> str:
-        """Return the account's name."""
-        return obj.account.name
-
-    @column("place")
-    def place(self, obj: CustomerList) -> str:
-        """Return the location, or that it is the whole account."""
-        return "Whole account" if obj.location is None else obj.location.name
-
-    @column("id")
-    def public_id(self, obj: CustomerList) -> str:
-        """Return the id that clients see."""
-        return obj.public_id
-
-    @column("created")
-    def created(self, obj: CustomerList) -> str:
-        """Return when it was made, on the clocks of its place."""
-        return local(obj.created_at, place_of(obj))
-
-    def choice_label(self, request: HttpRequest, obj: CustomerList) -> str:
-        """Return the name with the location, where it has one."""
-        label = super().choice_label(request, obj)
-        return label if obj.location is None else f"{label}, {obj.location}"
-
-    def get_choices(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return the lists in reach with their locations."""
-        return super().get_choices(request).select_related("account", "location")
-
-    def check_reach(self, request: HttpRequest, obj: CustomerList) -> None:
-        """Refuse a new list in a foreign account; of an old one the row itself says it."""
-        if obj.pk is not None:
-            super().check_reach(request, obj)
-
-    def write(self, request: HttpRequest, obj: CustomerList, form: Any, change: bool) -> None:
-        """Create or rename the list."""
-        if change:
-            name = form.validated.get("name", obj.name)
-            if name != obj.name:
-                services.rename_list(obj, name=name)
-            return
-        # The choices of the form were those in reach.
-        data = form.cleaned_data
-        made = services.create_list(
-            data["account"], name=form.validated["name"], location=data["location"]
-        )
-        for field in ("pk", "account", "location", "name"):
-            setattr(obj, field, getattr(made, field))
-
-    def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Delete the list with its customers, cards and operations; its name confirms it."""
-        if not self.has_delete_permission(request, None):
-            return super().delete_view(request, object_id, extra_context)
-        obj = pages.find(self, request, object_id)
-        asked = pages.Confirmation(
-            title="Delete this customer list",
-            text="The list goes for good, with everything in it. Connections that were made "
-            "for this list alone stay, and reach nothing.",
-            button="Delete the list",
-            counts=_counts_of_list(obj),
-            typed=obj.name,
-            write=lambda: self._delete(request, obj),
-            done="The customer list is deleted.",
-            next_url=reverse("admin:customers_customerlist_changelist"),
-        )
-        return pages.confirm(self, request, obj, asked)
-
-    def _delete(self, request: HttpRequest, obj: CustomerList) -> None:
-        self.log_deletions(request, [obj])
-        services.delete_list(obj)
-
-
-def _card_counts(cards: Any) -> list[tuple[str, int]]:
-    # Operations are numbered from 1 without a gap, so the last numbers add up to their count.
-    found = cards.aggregate(cards=Count("pk"), operations=Sum("last_sequence"))
-    return [("loyalty cards", found["cards"]), ("operations", found["operations"] or 0)]
-
-
-def _counts_of_list(customer_list: CustomerList) -> list[tuple[str, int]]:
-    customers = Customer.objects.for_account(customer_list.account_id)
-    count = customers.filter(customer_list=customer_list).count()
-    # The reverse relation: customers know nothing of loyalty.
-    cards: Any = customer_list.loyalty_cards
-    return [("customers", count), *_card_counts(cards)]
-
-
-# --- customers --------------------------------------------------------------------------
 
 
 class AnonymisedFilter(admin.SimpleListFilter):
@@ -383,7 +256,7 @@ class CustomerAdmin(ScopedModelAdmin):
             text="Name, e-mail, phone, address and everything else that tells who this is goes "
             "for good. Cards, points and operations stay, as do city, state and country.",
             button="Anonymise",
-            counts=_card_counts(obj.loyalty_cards),
+            counts=card_counts(obj.loyalty_cards),
             typed=obj.public_id,
             write=lambda: self._anonymise(request, obj),
             done="The customer is anonymised.",

@@ -1,0 +1,60 @@
+"""The back-office of clients: the applications that may be connected."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from accounts import services
+from accounts.models import Client, Connection
+from hubcustomers.backoffice import pages
+from hubcustomers.backoffice.reach import reach_of
+from hubcustomers.backoffice.scoping import ScopedModelAdmin
+
+
+# What a member may do with connections: none is ever edited or deleted.
+@admin.register(Client)
+class ClientAdmin(ScopedModelAdmin):
+    """API applications, for superusers; members choose among those that they know."""
+
+    account_lookup = None
+    search_fields = ("name",)
+    search_help_text = "Name"
+    list_display = ("name", "client_id", "created_at")
+    fields = ("name",)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Return the name; the id once there is one."""
+        return ("name",) if obj is None else ("name", "client_id")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Return what never changes."""
+        return () if obj is None else ("client_id",)
+
+    def get_choices(self, request: HttpRequest) -> QuerySet[Client]:
+        """Return the clients that are connected to an account in reach already.
+
+        Another account's applications are none of a member's business; the first
+        connection of a client is made by a superuser.
+        """
+        reach = reach_of(request)
+        rows = Client.objects.order_by("name")
+        if reach.everything:
+            return rows
+        connected = reach.narrow(Connection.objects.filter(client=OuterRef("pk")), "account_id")
+        return rows.filter(Exists(connected))
+
+    def write(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
+        """Save; a new client gets its id and its secret."""
+        if not change:
+            services.give_credentials(obj)
+        super().write(request, obj, form, change)
+
+    def response_add(
+        self, request: HttpRequest, obj: Client, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Show the id and the secret, once."""
+        secrets = {"Client id": obj.client_id, "Client secret": obj.client_secret}
+        title = "The credentials of the new client"
+        return pages.secret(self, request, obj, title=title, secrets=secrets)

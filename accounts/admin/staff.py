@@ -1,0 +1,63 @@
+"""The back-office of staff: who may sign in, and in which accounts they work."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from accounts.models import Membership
+from hubcustomers.backoffice.reach import reach_of
+from hubcustomers.backoffice.scoping import EDIT, ScopedModelAdmin
+
+
+# What a member may do with connections: none is ever edited or deleted.
+@admin.register(Membership)
+class MembershipAdmin(ScopedModelAdmin):
+    """Which staff user works in which account, for superusers."""
+
+    account_lookup = None
+    superuser_may = EDIT | {"delete"}
+    search_fields = ("user__username", "account__name")
+    search_help_text = "User or account"
+    list_display = ("user", "account")
+    list_select_related = ("user", "account")
+    fields = ("user", "account")
+
+
+# --- staff users ------------------------------------------------------------------------
+
+# Memberships say who may do what, so Django's groups would only promise something.
+admin.site.unregister([User, Group])
+
+
+@admin.register(User)
+class StaffUserAdmin(DjangoUserAdmin, ScopedModelAdmin):  # type: ignore[misc, type-arg]
+    """The people who may sign in, for superusers; they are deactivated, not deleted."""
+
+    account_lookup = None
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    choice_ordering = ("username",)
+    search_fields = ("username", "email", "first_name", "last_name")
+    search_help_text = "Name or e-mail"
+    list_display = ("username", "email", "first_name", "last_name", "is_staff", "is_superuser")
+    list_filter = ()
+    filter_horizontal = ()
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("May sign in", {"fields": ("is_active", "is_staff", "is_superuser")}),
+    )
+
+    def write(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Save the whole row: the password is no field of the form."""
+        obj.save()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Return everybody to superusers, nobody to others."""
+        return reach_of(request).narrow(User.objects.all(), None)
