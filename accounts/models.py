@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.scopes import Scope, validate_scope
+from hubcustomers.backoffice.reach import Role
 from hubcustomers.encryption import decrypt
 from hubcustomers.exceptions import AccessRefused, ObjectNotFound
 from hubcustomers.public_ids import account_ids, location_id
@@ -214,7 +215,7 @@ class AccessToken(TenantModel):
 
 
 class Membership(models.Model):
-    """One staff user's place in one account's back-office."""
+    """One staff user's place in one account's back-office, and what they are there."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -223,15 +224,22 @@ class Membership(models.Model):
         db_constraint=False,
     )
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.MANAGER)
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                condition=models.Q(role__in=Role.values),
+                name="accounts_membership_role_chk",
+                violation_error_code="role",
+                violation_error_message="is no role",
+            ),
             models.UniqueConstraint(
                 fields=["user", "account"],
                 name="accounts_membership_uniq",
                 violation_error_code="account",
                 violation_error_message="has this member already",
-            )
+            ),
         ]
 
     def __str__(self) -> str:

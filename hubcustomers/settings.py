@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "customers",
     "orders",
     "loyalty",
+    "desk",
 ]
 MIDDLEWARE = [
     "hubcustomers.api.middleware.BrowserOnlyCorsMiddleware",

@@ -13,6 +13,7 @@ from hubcustomers.backoffice import pages
 from hubcustomers.backoffice.display import button, column, local
 from hubcustomers.backoffice.filters import AccountFilter, LocationFilter
 from hubcustomers.backoffice.forms import HubForm
+from hubcustomers.backoffice.reach import Role
 from hubcustomers.backoffice.refusals import Faults
 from hubcustomers.backoffice.scoping import ScopedModelAdmin
 
@@ -64,7 +65,8 @@ class ConnectionForm(HubForm):
 class ConnectionAdmin(ScopedModelAdmin):
     """Connections and their tokens; a token is shown once, when it is issued."""
 
-    member_may = superuser_may = _MAKE
+    role_may = {Role.MANAGER: _MAKE, Role.OPERATOR: _MAKE}
+    superuser_may = _MAKE
     form = ConnectionForm
     search_fields = ("client__name", "location__name")
     search_help_text = "Client or location"
@@ -199,7 +201,7 @@ class ConnectionAdmin(ScopedModelAdmin):
 
         def write() -> None:
             issued.append(tokens.issue_token(obj))
-            self.log_change(request, obj, "Issued a token.")
+            self.audit(request, obj, "issued")
 
         refused: Faults = []
         if request.method == "POST":
@@ -261,11 +263,11 @@ class ConnectionAdmin(ScopedModelAdmin):
 
     def _set_blocked(self, request: HttpRequest, obj: Connection, *, blocked: bool) -> None:
         tokens.set_blocked(obj, blocked=blocked)
-        self.log_change(request, obj, "Blocked." if blocked else "Unblocked.")
+        self.audit(request, obj, "blocked" if blocked else "unblocked")
 
     def _revoke(self, request: HttpRequest, obj: Connection) -> None:
-        count = tokens.revoke_tokens(obj)
-        self.log_change(request, obj, f"Revoked {count} tokens.")
+        tokens.revoke_tokens(obj)
+        self.audit(request, obj, "revoked")
 
     # --- several connections ------------------------------------------------------------
 

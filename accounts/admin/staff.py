@@ -23,9 +23,9 @@ class MembershipAdmin(ScopedModelAdmin):
     superuser_may = EDIT | {"delete"}
     search_fields = ("user__username", "account__name")
     search_help_text = "User or account"
-    list_display = ("user", "account")
+    list_display = ("user", "account", "role")
     list_select_related = ("user", "account")
-    fields = ("user", "account")
+    fields = ("user", "account", "role")
 
 
 # --- staff users ------------------------------------------------------------------------

@@ -23,7 +23,8 @@ from hubcustomers.api.fields import money, plain_decimal
 from hubcustomers.backoffice import pages
 from hubcustomers.backoffice.display import button, column, link, local, short
 from hubcustomers.backoffice.filters import AccountFilter, CustomerListFilter
-from hubcustomers.backoffice.scoping import EDIT, ScopedModelAdmin
+from hubcustomers.backoffice.reach import Role
+from hubcustomers.backoffice.scoping import EDIT, VIEW, ScopedModelAdmin
 from hubcustomers.fields import CoordinateField, ExactJSONField
 from hubcustomers.phones import phone_patterns
 from hubcustomers.public_ids import customer_ids
@@ -81,7 +82,11 @@ _LINES = (
 class CustomerAdmin(ScopedModelAdmin):
     """Customers, under the rules of the API."""
 
-    member_may = superuser_may = EDIT
+    role_may = {
+        Role.MANAGER: EDIT | {"anonymise"},
+        Role.SUPPORT: VIEW,
+        Role.PRIVACY: VIEW | {"change", "anonymise"},
+    }
     form = CustomerForm
     choice_ordering = ("-pk",)
     public_ids = customer_ids
@@ -247,7 +252,7 @@ class CustomerAdmin(ScopedModelAdmin):
         buttons: list[Any] = super().get_actions_detail(request, object_id)
         return buttons
 
-    @button("Anonymise", icon="person_off", permission="change", danger=True)
+    @button("Anonymise", icon="person_off", permission="anonymise", danger=True)
     def anonymise(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Erase the personal data for good; the customer's id confirms it."""
         obj = pages.find(self, request, object_id)
@@ -263,10 +268,14 @@ class CustomerAdmin(ScopedModelAdmin):
         )
         return pages.confirm(self, request, obj, asked)
 
+    def has_anonymise_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the user may erase a person's data."""
+        return self.may(request, "anonymise", obj)
+
     def _anonymise(self, request: HttpRequest, obj: Customer) -> None:
         customer = services.lock_customer(obj.account_id, obj.customer_list_id, obj.pk)
         if services.anonymise_customer(customer):
-            self.log_change(request, obj, "Anonymised.")
+            self.audit(request, obj, "anonymised")
 
 
 def _ways(lists: QuerySet[Any], term: str) -> list[tuple[str, Q]]:

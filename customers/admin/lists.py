@@ -15,7 +15,8 @@ from customers.models import Customer, CustomerList
 from hubcustomers.backoffice import pages
 from hubcustomers.backoffice.display import column, local, short
 from hubcustomers.backoffice.filters import AccountFilter, LocationFilter
-from hubcustomers.backoffice.scoping import EDIT, ScopedModelAdmin
+from hubcustomers.backoffice.reach import Role
+from hubcustomers.backoffice.scoping import EDIT, VIEW, ScopedModelAdmin
 from hubcustomers.public_ids import customer_list_ids
 
 
@@ -28,7 +29,12 @@ def place_of(customer_list: CustomerList) -> Any:
 class CustomerListAdmin(ScopedModelAdmin):
     """Customer lists: created, renamed, and deleted with everything in them."""
 
-    member_may = superuser_may = EDIT | {"delete"}
+    role_may = {
+        Role.MANAGER: EDIT | {"delete"},
+        Role.SUPPORT: VIEW,
+        Role.PRIVACY: VIEW,
+        Role.OPERATOR: VIEW,
+    }
     form = CustomerListForm
     public_ids = customer_list_ids
     search_fields = ("name",)

@@ -25,8 +25,12 @@ class RelatedFilter(SimpleListFilter):
         super().__init__(request, params, model, model_admin)
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the choices in reach."""
-        rows = self.related_admin.get_choices(request)[:_MOST]
+        """Return the choices in the accounts whose rows are shown."""
+        related = self.related_admin
+        choices = related.get_choices(request)
+        if related.account_lookup is not None:
+            choices = model_admin.reach(request).narrow(choices, related.account_lookup)
+        rows = choices[:_MOST]
         return [(str(row.pk), self.related_admin.choice_label(request, row)) for row in rows]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -34,7 +38,7 @@ class RelatedFilter(SimpleListFilter):
         value = self.value()
         if value is None:
             return queryset
-        chosen = self.related_admin.get_object(request, value)
+        chosen = self.related_admin.get_choice(request, value)
         if chosen is None:
             return queryset.none()
         found = queryset.filter(**{self.field: chosen})

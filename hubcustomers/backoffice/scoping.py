@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.contrib.admin import ShowFacets, SimpleListFilter
@@ -12,18 +13,22 @@ from django.db import DataError
 from django.db.models import Field, Model, Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
 from hubcustomers.api.fields import UNSTORABLE
+from hubcustomers.backoffice import audit, pages
 from hubcustomers.backoffice.forms import HubForm
 from hubcustomers.backoffice.pagination import CappedPaginator
-from hubcustomers.backoffice.reach import Reach, reach_of
+from hubcustomers.backoffice.reach import Reach, Role, reach_of
 from hubcustomers.backoffice.refusals import REFUSALS, faults_in
 from hubcustomers.public_ids import PublicId
 
 VIEW = frozenset({"view"})
 EDIT = frozenset({"view", "add", "change"})
+# How many lines the history of an object shows.
+_MOST_HISTORY = 200
 
 
 class ScopedChangeList(ChangeList):
@@ -44,14 +49,16 @@ class ScopedChangeList(ChangeList):
 class ScopedModelAdmin(ModelAdmin):
     """A ModelAdmin whose every row, choice and action lies within the user's reach.
 
-    What a user may do follows from their memberships, not from Django's permissions of
-    single models; roles will narrow ``member_may``.
+    What a user may do follows from their roles in accounts, not from Django's permissions
+    of single models. A right is ``view``, ``add``, ``change`` or ``delete``, or a word of the
+    model's own that a button asks for.
     """
 
     # From a row to its account; None where rows belong to no account.
     account_lookup: ClassVar[str | None] = "account_id"
-    # Subsets of view, add, change, delete.
-    member_may: ClassVar[frozenset[str]] = frozenset()
+    # What each role may do in its account; whoever is not named, nothing.
+    role_may: ClassVar[Mapping[Role, frozenset[str]]] = {}
+    # What superusers may do besides what any role may.
     superuser_may: ClassVar[frozenset[str]] = EDIT
     # The ids that clients see, where rows have one; the search box finds them.
     public_ids: ClassVar[PublicId | None] = None
@@ -72,14 +79,20 @@ class ScopedModelAdmin(ModelAdmin):
     # --- who may do what ----------------------------------------------------------------
 
     def may(self, request: HttpRequest, what: str, obj: Any = None) -> bool:
-        """Return whether the user may view, add, change or delete (the object)."""
-        reach = reach_of(request)
-        if reach.everything:
-            return what in self.superuser_may
-        if reach.nothing or what not in self.member_may:
+        """Return whether the user has the right, for the object or for any at all."""
+        reach = self.reach(request, what)
+        if reach.nothing:
             return False
         # unfold also passes the id as the URL has it; get_object judges that one.
         return not isinstance(obj, self.model) or self._covers(reach, obj)
+
+    def reach(self, request: HttpRequest, what: str = "view") -> Reach:
+        """Return the accounts in which the user has the right to these rows."""
+        reach = reach_of(request)
+        if not reach.everything:
+            return reach.where(lambda role: what in self.role_may.get(Role(role), ()))
+        rights = self.superuser_may.union(*self.role_may.values())
+        return reach if what in rights else Reach(everything=False)
 
     def _covers(self, reach: Reach, obj: Any) -> bool:
         lookup = self.account_lookup
@@ -109,7 +122,7 @@ class ScopedModelAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows in reach: of lists, pages, actions, autocompletes and histories."""
-        return reach_of(request).narrow(super().get_queryset(request), self.account_lookup)
+        return self.reach(request).narrow(super().get_queryset(request), self.account_lookup)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -125,10 +138,21 @@ class ScopedModelAdmin(ModelAdmin):
         return to_field in {"id", "pk"}
 
     def get_choices(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return the rows that forms and filters of other models offer."""
+        """Return the rows that forms and filters of other models offer.
+
+        They are those of every account the user works in: who may not look at a location's
+        page may still have to choose the location.
+        """
         related = ["account"] if self.account_lookup == "account_id" else []
-        rows = self.get_queryset(request).select_related(*related)
-        return rows.order_by(*self.choice_ordering)
+        rows = reach_of(request).narrow(super().get_queryset(request), self.account_lookup)
+        return rows.select_related(*related).order_by(*self.choice_ordering)
+
+    def get_choice(self, request: HttpRequest, value: Any) -> Any:
+        """Return one of the choices by its key, None where it is none of them."""
+        try:
+            return self.get_choices(request).filter(pk=value).first()
+        except (DataError, ValueError):
+            return None
 
     def choice_label(self, request: HttpRequest, obj: Any) -> str:
         """Return how a choice reads; with its account where there are several."""
@@ -194,10 +218,13 @@ class ScopedModelAdmin(ModelAdmin):
         return formfield
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Return the form's field; its choices are those in reach."""
+        """Return the form's field; its choices lie where the user may add such a row."""
         formfield = super().formfield_for_foreignkey(db_field, request, **kwargs)
         related: Any = self.admin_site.get_model_admin(db_field.related_model)
-        formfield.queryset = related.get_choices(request)
+        choices = related.get_choices(request)
+        if related.account_lookup is not None:
+            choices = self.reach(request, "add").narrow(choices, related.account_lookup)
+        formfield.queryset = choices
         formfield.label_from_instance = lambda row: related.choice_label(request, row)
         return formfield
 
@@ -212,7 +239,7 @@ class ScopedModelAdmin(ModelAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Return what a new form shows: the account, where there is but one."""
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
-        reach = reach_of(request)
+        reach = self.reach(request, "add")
         if not reach.several:
             initial.setdefault("account", next(iter(reach.account_ids), None))
         return initial
@@ -250,7 +277,47 @@ class ScopedModelAdmin(ModelAdmin):
         """Refuse to write what is out of reach, whatever let the request come this far.
 
         Raises:
-            PermissionDenied: The object belongs to a foreign account.
+            PermissionDenied: The object belongs to an account where the user may not.
         """
-        if not self._covers(reach_of(request), obj):
+        if not self._covers(self.reach(request, "add" if obj.pk is None else "change"), obj):
             raise PermissionDenied
+
+    # --- the audit trail ----------------------------------------------------------------
+
+    def audit(
+        self, request: HttpRequest, obj: Any, action: str, *, fields: Sequence[str] = ()
+    ) -> None:
+        """Add an entry to the audit trail, in the transaction of what it tells of."""
+        audit.record(request.user, obj, action, fields=fields)
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> list[Any]:
+        """Return the names of the changed fields."""
+        return [] if add else list(form.changed_data)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Record that the object was created."""
+        return self.audit(request, obj, "created")
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Record which fields were changed, where any were."""
+        fields = message if isinstance(message, list) else []
+        if fields or isinstance(message, str):
+            self.audit(request, obj, "changed", fields=[str(name) for name in fields])
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """Record that the objects were deleted."""
+        for obj in queryset:
+            self.audit(request, obj, "deleted")
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Return the page that tells what staff did to the object."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        obj = pages.find(self, request, object_id)
+        table = audit.table_of(audit.entries_about(obj)[:_MOST_HISTORY])
+        title = _("History")
+        return pages.page(self, request, obj, "admin/hub/history.html", title=title, tables=[table])

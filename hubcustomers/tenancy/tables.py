@@ -43,6 +43,7 @@ LOCAL_TABLES = {
     "django_admin_log",
     "django_content_type",
     "django_session",
+    "hubcustomers_auditentry",
 }
 
 

@@ -9,6 +9,7 @@ from django.test import Client as DjangoClient
 from django.urls import reverse
 
 from accounts.models import Membership
+from hubcustomers.backoffice.reach import Role
 
 
 class Desk:
@@ -85,17 +86,17 @@ class _FormReader(HTMLParser):
             self.area = None
 
 
-def staff(name: str, *accounts: Any, **fields: Any) -> User:
-    """Return a staff user who is a member of the accounts."""
+def staff(name: str, *accounts: Any, role: str = Role.MANAGER, **fields: Any) -> User:
+    """Return a staff user who is a member of the accounts, in that role."""
     user = User.objects.create_user(name, password="secret", is_staff=True, **fields)
     for account in accounts:
-        Membership.objects.create(user=user, account=account)
+        Membership.objects.create(user=user, account=account, role=role)
     return user
 
 
-def member_desk(*accounts: Any) -> Desk:
+def member_desk(*accounts: Any, role: str = Role.MANAGER) -> Desk:
     """Return the desk of a member of these accounts, of none where none is given."""
-    return Desk(staff(f"member of {[account.pk for account in accounts]}", *accounts))
+    return Desk(staff(f"{role} of {[account.pk for account in accounts]}", *accounts, role=role))
 
 
 def boss_desk() -> Desk:

@@ -10,6 +10,7 @@ from customers.admin.lists import place_of
 from hubcustomers.api.fields import plain_decimal
 from hubcustomers.backoffice.display import column, link, local, short
 from hubcustomers.backoffice.filters import AccountFilter, RelatedFilter
+from hubcustomers.backoffice.reach import Role
 from hubcustomers.backoffice.scoping import VIEW, ScopedModelAdmin
 from hubcustomers.public_ids import loyalty_card_ids, loyalty_operation_ids
 from loyalty.models import LoyaltyOperation
@@ -24,7 +25,7 @@ class CardFilter(RelatedFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the chosen card alone: there are too many to choose from."""
-        chosen = self.related_admin.get_object(request, self.value()) if self.value() else None
+        chosen = self.related_admin.get_choice(request, self.value()) if self.value() else None
         return [] if chosen is None else [(str(chosen.pk), str(chosen))]
 
     def has_output(self) -> bool:
@@ -36,7 +37,8 @@ class CardFilter(RelatedFilter):
 class LoyaltyOperationAdmin(ScopedModelAdmin):
     """Operations: nobody changes them; a mistake is voided by an opposite one."""
 
-    member_may = superuser_may = VIEW
+    role_may = {Role.MANAGER: VIEW, Role.SUPPORT: VIEW, Role.PRIVACY: VIEW}
+    superuser_may = VIEW
     public_ids = loyalty_operation_ids
     search_fields = ("card",)
     search_help_text = "Operation id or card id"

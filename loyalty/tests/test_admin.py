@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import LogEntry
 
 from accounts.models import Connection
 from customers.factories import CustomerFactory
 from customers.models import Customer
+from hubcustomers.models import AuditEntry
 from hubcustomers.tests.desk import (
     Desk,
     add_url,
@@ -140,7 +140,8 @@ def test_points_are_added_and_removed(
     card.refresh_from_db()
     assert str(card.balance.normalize()) == balance or f"{card.balance:f}".rstrip("0") == balance
     assert (operation.delta, operation.reason) == (card.balance, "Birthday")
-    assert operation.public_id in LogEntry.objects.get().change_message
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.resource_id) == ("posted", operation.pk)
 
 
 @pytest.mark.parametrize(

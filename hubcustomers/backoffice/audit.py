@@ -1,0 +1,82 @@
+"""The audit trail: who did what to which object, with the names of changed fields only."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext_lazy as _
+
+from hubcustomers.models import AuditEntry
+
+COMMAND_LINE = "(command line)"
+# How the actions read; one that is not here reads as it is stored.
+WORDS = {
+    "created": _("created"),
+    "changed": _("changed"),
+    "deleted": _("deleted"),
+    "anonymised": _("anonymised"),
+    "revealed": _("looked at e-mail and phone"),
+    "posted": _("posted an operation"),
+    "voided": _("voided an operation"),
+    "issued": _("issued a token"),
+    "revoked": _("revoked all tokens"),
+    "blocked": _("blocked"),
+    "unblocked": _("unblocked"),
+}
+
+
+def record(user: Any, obj: Any, action: str, *, fields: Sequence[str] = ()) -> AuditEntry:
+    """Add an entry, in the transaction of what it tells of.
+
+    Args:
+        user: Who did it; None for a command.
+        obj: The object; its ``str`` must not be personal data.
+        action: One word in the past tense, like ``anonymised``.
+        fields: The names of what was changed.
+    """
+    return AuditEntry.objects.create(
+        account_id=_account_of(obj),
+        user=user,
+        user_name=COMMAND_LINE if user is None else user.get_username()[:255],
+        action=action,
+        resource_type=obj._meta.label_lower,
+        resource_id=obj.pk,
+        resource_name=str(obj)[:255],
+        changed_fields=sorted(fields),
+    )
+
+
+def entries_about(obj: Any) -> QuerySet[AuditEntry]:
+    """Return what was done to the object, latest first."""
+    return AuditEntry.objects.filter(
+        resource_type=obj._meta.label_lower, resource_id=obj.pk
+    ).order_by("-pk")
+
+
+def word_for(action: str) -> str:
+    """Return how an action reads."""
+    return str(WORDS.get(action, action))
+
+
+def _account_of(obj: Any) -> int | None:
+    if obj._meta.label_lower == "accounts.account":
+        return int(obj.pk)
+    account_id: int | None = getattr(obj, "account_id", None)
+    return account_id
+
+
+def table_of(entries: QuerySet[AuditEntry]) -> dict[str, Any]:
+    """Return the entries as a table of an object's page."""
+    rows = [
+        [
+            date_format(localtime(entry.created_at), "j M Y, H:i"),
+            entry.user_name,
+            word_for(entry.action),
+            ", ".join(entry.changed_fields) or "-",
+        ]
+        for entry in entries
+    ]
+    headers = [_("time"), _("who"), _("what"), _("fields")]
+    return {"title": _("History"), "headers": headers, "rows": rows}

@@ -1,0 +1,47 @@
+"""What the shared rooms keep: the audit trail."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+
+
+class AuditEntry(models.Model):
+    """One thing that somebody did: who, what, to which object, when; never any values.
+
+    The database refuses to change or to delete a row.
+    """
+
+    # Null for what belongs to no account, like a staff user.
+    account = models.ForeignKey(
+        "accounts.Account", null=True, on_delete=models.DO_NOTHING, db_index=False
+    )
+    # Null for commands; the name stays when the user goes.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+    )
+    user_name = models.CharField(max_length=255)
+    # A word like "created", "anonymised", "revealed", "exported".
+    action = models.CharField(max_length=40)
+    # The model, like "customers.customer", and the row.
+    resource_type = models.CharField(max_length=60)
+    resource_id = models.BigIntegerField(null=True)
+    # What staff and clients call the row; of a person only the public id.
+    resource_name = models.CharField(max_length=255)
+    changed_fields = models.JSONField(default=list)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        indexes = [
+            models.Index(fields=["account", "id"], name="hub_audit_account_idx"),
+            models.Index(fields=["account", "action", "id"], name="hub_audit_action_idx"),
+            models.Index(fields=["account", "user", "id"], name="hub_audit_user_idx"),
+            models.Index(fields=["resource_type", "resource_id", "id"], name="hub_audit_row_idx"),
+        ]
+
+    def __str__(self) -> str:
+        return f"audit entry {self.pk}"
