@@ -91,6 +91,13 @@ class Event(TenantModel):
                 fields=["account", "resource_type", "resource_id"],
                 name="callbacks_event_resource_idx",
             ),
+            # The pages of the back-office, latest first, and what needs attention there.
+            models.Index(fields=["account", "id"], name="callbacks_event_account_idx"),
+            models.Index(
+                fields=["account", "id"],
+                name="callbacks_event_given_up_idx",
+                condition=Q(acknowledged_at=None, given_up_at__isnull=False),
+            ),
             # What is on its way to a connection right now: a handful of rows.
             models.Index(
                 fields=["account", "connection"],

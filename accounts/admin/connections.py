@@ -68,6 +68,7 @@ class ConnectionAdmin(ScopedModelAdmin):
     role_may = {Role.MANAGER: _MAKE, Role.OPERATOR: _MAKE}
     superuser_may = _MAKE
     form = ConnectionForm
+    choice_ordering = ("-pk",)
     search_fields = ("client__name", "location__name")
     search_help_text = "Client or location"
     list_display = ("client_name", "place", "account", "scope", "state", "created")
@@ -83,6 +84,10 @@ class ConnectionAdmin(ScopedModelAdmin):
             account_id=OuterRef("account_id"), connection_id=OuterRef("pk"), revoked_at=None
         )
         return super().get_queryset(request).annotate(has_token=Exists(live))
+
+    def get_choices(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the connections in reach with what their names are made of."""
+        return super().get_choices(request).select_related("client", "location", "account")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
         """Return the choices of a new connection, or what an old one is."""

@@ -24,6 +24,8 @@ WORDS = {
     "revoked": _("revoked all tokens"),
     "blocked": _("blocked"),
     "unblocked": _("unblocked"),
+    "replayed": _("sent again"),
+    "discarded": _("discarded"),
 }
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.contrib.admin.utils import quote
 from django.urls import reverse
 from django.utils.formats import date_format
+from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
@@ -18,13 +19,15 @@ from unfold.enums import ActionVariant
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
-def column(title: str, *, label: dict[str, str] | None = None) -> Callable[[_Method], _Method]:
+def column(
+    title: str | Promise, *, label: dict[str, str] | None = None
+) -> Callable[[_Method], _Method]:
     """Make a method a column of lists and pages; a label colours its values."""
     return display(description=title, label=label)
 
 
 def button(
-    title: str, *, icon: str, permission: str, danger: bool = False
+    title: str | Promise, *, icon: str, permission: str, danger: bool = False
 ) -> Callable[[_Method], _Method]:
     """Make a method a button of an object's page, for who has the permission."""
     variant = ActionVariant.DANGER if danger else ActionVariant.DEFAULT

@@ -73,6 +73,14 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "Events",
+                "separator": True,
+                "items": [
+                    _item("Events", "notifications", "callbacks", "event"),
+                    _item("Callbacks", "send", "callbacks", "callback"),
+                ],
+            },
+            {
                 "title": "Access",
                 "separator": True,
                 "items": [

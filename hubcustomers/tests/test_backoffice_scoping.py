@@ -15,6 +15,8 @@ from django.urls import reverse
 from accounts.factories import AccountFactory, ClientFactory, ConnectionFactory, LocationFactory
 from accounts.models import Connection, Membership
 from accounts.tokens import issue_token
+from callbacks.factories import CallbackFactory, EventFactory
+from callbacks.models import Callback, Event
 from customers.factories import CustomerFactory, CustomerListFactory
 from customers.models import Customer, CustomerList, CustomerPrivateRef
 from hubcustomers.backoffice.scoping import ScopedModelAdmin
@@ -61,6 +63,13 @@ def plant(mark: str) -> SimpleNamespace:
     )
     card = LoyaltyCardFactory(customer=customer, name=f"{mark} card", ref=f"{mark} ref")
     operation = LoyaltyOperation.objects.get(pk=post(card, "7", f"{mark} reason").id)
+    callback = CallbackFactory(connection=connection, url=f"https://{mark.lower()}.example/hook")
+    event = EventFactory(
+        connection=connection,
+        resource_id=customer.pk,
+        customer_list_id=customer_list.pk,
+        new_state={"first_name": f"{mark} first"},
+    )
     user = staff(f"{mark} user", account, email=f"{mark}@staff.example")
     membership = Membership.objects.get(user=user)
     for obj in (customer, card, customer_list, connection):
@@ -78,6 +87,8 @@ def plant(mark: str) -> SimpleNamespace:
             customer,
             card,
             operation,
+            callback,
+            event,
             user,
             membership,
         )
@@ -142,7 +153,15 @@ MODELS = list(admin.site._registry)
 NAMES = [model._meta.label for model in MODELS]
 each_model = pytest.mark.parametrize("model", MODELS, ids=NAMES)
 # What a member of an account works with; the rest is for superusers.
-MEMBERS_WORK_WITH = {CustomerList, Customer, LoyaltyCard, LoyaltyOperation, Connection}
+MEMBERS_WORK_WITH = {
+    CustomerList,
+    Customer,
+    LoyaltyCard,
+    LoyaltyOperation,
+    Connection,
+    Callback,
+    Event,
+}
 
 
 def test_every_admin_derives_from_the_scoped_base_and_is_in_the_matrix(ours) -> None:
@@ -218,7 +237,7 @@ def test_a_search_finds_nothing_foreign(model, ours, theirs) -> None:
     desk = member_desk(ours.account)
     row = theirs.rows[model]
     terms = [THEIRS, f"{THEIRS} ref", f"{THEIRS}@example.com", PHONES[THEIRS], "+44 7700 90", "\0"]
-    terms += [getattr(row, "public_id", "x"), theirs.customer.public_id, theirs.card.public_id]
+    terms += [getattr(row, "public_id", THEIRS), theirs.customer.public_id, theirs.card.public_id]
 
     for term in terms:
         answer = desk.get(list_url(model), q=term)
