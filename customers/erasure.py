@@ -4,12 +4,14 @@ Apps further up that hold a person's data register an eraser here when Django st
 of them run in the transaction that anonymises the customer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from customers.models import Customer
 
-# Takes the customer and the client that causes it, None for the back-office.
-Eraser = Callable[[Customer, int | None], None]
+# Takes the customer, the client that causes it (None for the back-office), and the private
+# fields as they were before: the customer itself is blank already.
+Eraser = Callable[[Customer, int | None, Mapping[str, Any]], None]
 
 _erasers: list[Eraser] = []
 
@@ -20,7 +22,7 @@ def register_eraser(eraser: Eraser) -> None:
         _erasers.append(eraser)
 
 
-def run_erasers(customer: Customer, *, caused_by: int | None) -> None:
+def run_erasers(customer: Customer, *, caused_by: int | None, before: Mapping[str, Any]) -> None:
     """Erase what apps further up hold of the customer."""
     for eraser in _erasers:
-        eraser(customer, caused_by)
+        eraser(customer, caused_by, before)

@@ -209,12 +209,13 @@ def anonymise_customer(customer: Customer, *, client: Client | None = None) -> b
     """
     if customer.anonymised:
         return False
+    before = {name: getattr(customer, name) for name in ANONYMISED_FIELDS}
     with _told(customer, client, erase=True):
         customer.anonymised = True
         for name in ANONYMISED_FIELDS:
             setattr(customer, name, None)
         customer.save(update_fields=["anonymised", *ANONYMISED_FIELDS])
-    run_erasers(customer, caused_by=None if client is None else client.pk)
+    run_erasers(customer, caused_by=None if client is None else client.pk, before=before)
     erase_states(customer.account_id, "customer", [customer.pk], ANONYMISED_FIELDS)
     erase_answers(customer.account_id, customer.public_id, ANONYMISED_FIELDS)
     return True

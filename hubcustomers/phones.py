@@ -1,6 +1,8 @@
 """Phone numbers as they are kept: E.164 where they can be read (companion, section 6)."""
 
 import re
+from functools import cache
+from typing import NamedTuple
 
 import phonenumbers
 
@@ -19,6 +21,10 @@ def normalise_phone(text: str, country: str) -> str:
     text = text.strip()
     if not _NUMBER.fullmatch(text):
         return text
+    plan = _plan(country)
+    known = plan and _read_plainly(_SEPARATORS.sub("", text), plan)
+    if known:
+        return known
     try:
         number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException:
@@ -27,6 +33,63 @@ def normalise_phone(text: str, country: str) -> str:
     if not phonenumbers.is_possible_number(number):
         return text
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+class _Plan(NamedTuple):
+    """What a country's plain numbers look like, as the library knows it."""
+
+    code: str
+    national: re.Pattern[str]
+    # What is dialled before a national number, "" where nothing is.
+    prefix: str
+    # With what no plain number begins.
+    odd: tuple[str, ...]
+    abroad: re.Pattern[str]
+
+
+@cache
+def _plan(country: str) -> _Plan | None:
+    """Return the country's plan, None where only the library can read its numbers."""
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(country, None)
+    if metadata is None or metadata.national_prefix_transform_rule is not None:
+        return None
+    code, described = metadata.country_code, metadata.general_desc
+    if code is None or described is None or described.national_number_pattern is None:
+        return None
+    if phonenumbers.region_code_for_country_code(code) != country:
+        # It shares its code, and another country's plan judges its numbers.
+        return None
+    prefix = metadata.national_prefix or ""
+    odd = [part for part in (metadata.national_prefix_for_parsing or "").split("|") if part]
+    if not all(part.isdigit() for part in odd) or (prefix and prefix not in odd):
+        return None
+    return _Plan(
+        str(code),
+        re.compile(described.national_number_pattern),
+        prefix,
+        tuple(odd),
+        re.compile(metadata.international_prefix or "00"),
+    )
+
+
+def _read_plainly(bare: str, plan: _Plan) -> str | None:
+    """Return a number that can be read in one way only, without the library's 40 us.
+
+    Args:
+        bare: The number without separators.
+        plan: Of the country where it is at home if it has no country code.
+    """
+    if bare.startswith("+"):
+        if not bare.startswith(plan.code, 1):
+            return None
+        rest = bare[1 + len(plan.code) :]
+    else:
+        if plan.abroad.match(bare):
+            return None
+        rest = bare.removeprefix(plan.prefix)
+    if not rest.isascii() or rest.startswith(plan.odd) or not plan.national.fullmatch(rest):
+        return None
+    return f"+{plan.code}{rest}"
 
 
 def needs_country(pattern: str) -> bool:

@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "customers",
     "orders",
     "loyalty",
+    "transfer",
     "desk",
 ]
 MIDDLEWARE = [
@@ -131,6 +132,13 @@ CALLBACK_LEASE_SECONDS = 30.0
 # How often an idle worker looks for events, and how long it finishes its work when stopped.
 CALLBACK_POLL_SECONDS = 0.25
 CALLBACK_STOP_SECONDS = 5.0
+
+# --- imports and background jobs ----------------------------------------------------
+# An uploaded file above this is refused; the command takes files of any size.
+IMPORT_MAX_BYTES = (env_int("HUB_IMPORT_MAX_MB", 200) or 200) * 1024 * 1024
+# How often an idle worker looks for jobs, and how long a silent worker keeps one.
+JOB_POLL_SECONDS = 1.0
+JOB_LEASE_SECONDS = 60.0
 
 # --- language, time, files ----------------------------------------------------------
 LANGUAGE_CODE = "en"

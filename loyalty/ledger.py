@@ -1,5 +1,6 @@
 """The ledger: the only code that moves a balance (spec 4, design section 5)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -41,6 +42,23 @@ SELECT operation.id, operation.sequence, card.customer_id, operation.created_at,
     operation.reason, operation.delta, operation.new_balance, card.timezone,
     %(order)s::bigint, %(order_location)s::integer
 FROM operation, card
+"""
+
+
+# Cards with a history of one operation, so that the guards of the chain hold at once.
+_OPEN = """
+WITH opened AS ({source}), card AS (
+    INSERT INTO loyalty_loyaltycard
+        (account_id, customer_list_id, customer_id, name, ref, balance, last_sequence)
+    SELECT %(account)s, %(list)s, customer_id, name, ref, balance, (balance <> 0)::int
+    FROM opened
+    RETURNING id, balance
+), operation AS (
+    INSERT INTO loyalty_loyaltyoperation
+        (account_id, card_id, sequence, delta, new_balance, reason)
+    SELECT %(account)s, id, 1, balance, balance, %(reason)s FROM card WHERE balance <> 0
+)
+SELECT count(*) FROM card
 """
 
 
@@ -128,6 +146,30 @@ def post_operation(
         caused_by=caused_by,
     ):
         return _post(values)
+
+
+def open_cards(
+    source: str, *, account_id: int, list_id: int, reason: str, values: Mapping[str, Any]
+) -> int:
+    """Make cards with opening balances, set-based; the caller records the events.
+
+    Args:
+        source: A query that returns ``customer_id, name, ref, balance`` of new cards.
+        account_id: The account.
+        list_id: The list of all the customers.
+        reason: Of the one operation that opens a balance other than zero.
+        values: What the query binds.
+
+    Returns:
+        How many cards were made.
+
+    Raises:
+        IntegrityError: A name or a ref is taken, or a customer is not in the list.
+    """
+    bound = {**values, "account": account_id, "list": list_id, "reason": reason}
+    with connection.cursor() as cursor:
+        cursor.execute(_OPEN.format(source=source), bound)
+        return int(cursor.fetchone()[0])
 
 
 def _post(values: dict[str, Any]) -> OperationRow:

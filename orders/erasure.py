@@ -4,6 +4,7 @@ Orders whose link to the customer was lost with its list are out of reach: nothi
 any more whose they were.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import connection
@@ -23,7 +24,7 @@ RETURNING id
 """
 
 
-def erase_from_orders(customer: Customer, caused_by: int | None) -> None:
+def erase_from_orders(customer: Customer, caused_by: int | None, before: Mapping[str, Any]) -> None:
     """Blank the private fields in all orders of a locked customer, and in their events.
 
     No order of the customer can be placed or changed meanwhile: those lock it first.

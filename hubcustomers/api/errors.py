@@ -65,7 +65,7 @@ def error_for(error: Exception, *, allowed_methods: Iterable[str] = ()) -> HttpR
     if isinstance(error, InvalidField):
         return validation_response(error.errors)
     if isinstance(error, drf.ValidationError):
-        return validation_response(list(_flatten(error.detail)))
+        return validation_response(list(flatten(error.detail)))
     if isinstance(error, ObjectNotFound | Http404):
         return error_response(404, _NOT_FOUND)
     if isinstance(error, AccessRefused | PermissionDenied):
@@ -93,13 +93,14 @@ def _api_exception(error: drf.APIException) -> HttpResponse:
     return error_response(status, str(error.detail), headers=headers)
 
 
-def _flatten(detail: Any, field: str = "") -> Iterable[tuple[str, str]]:
+def flatten(detail: Any, field: str = "") -> Iterable[tuple[str, str]]:
+    """Return ``(field, sentence)`` for each fault that a serializer found."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
-            yield from _flatten(inner, field or str(name))
+            yield from flatten(inner, field or str(name))
     elif isinstance(detail, list):
         for inner in detail:
-            yield from _flatten(inner, field)
+            yield from flatten(inner, field)
     else:
         yield field, str(detail)
 

@@ -44,6 +44,10 @@ LOCAL_TABLES = {
     "django_content_type",
     "django_session",
     "hubcustomers_auditentry",
+    "transfer_job",
+    "transfer_listmapping",
+    "transfer_refusedrow",
+    "transfer_stagedrow",
 }
 
 

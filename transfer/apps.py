@@ -1,0 +1,19 @@
+"""The transfer app, and what it holds of people that anonymising must reach."""
+
+from django.apps import AppConfig
+
+
+class TransferConfig(AppConfig):
+    """Imports, exports and background jobs."""
+
+    name = "transfer"
+
+    def ready(self) -> None:
+        """Register the eraser, and the kinds of jobs."""
+        from customers.erasure import register_eraser
+        from transfer.erasure import erase_rows
+        from transfer.imports import step_of_import
+        from transfer.jobs import register_kind
+
+        register_eraser(erase_rows)
+        register_kind("import", step_of_import)

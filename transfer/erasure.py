@@ -1,0 +1,47 @@
+"""Anonymising a customer reaches the rows of files that are kept for a while."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connection
+
+from customers.models import Customer
+from customers.traces import clues_of
+from transfer.models import RefusedRow, StagedRow
+
+
+def erase_rows(customer: Customer, caused_by: int | None, before: Mapping[str, Any]) -> None:
+    """Delete the account's staged and refused rows that tell of the person.
+
+    A row goes that ``prove_erasure`` would find: by what tells a person by itself, or by
+    first and last name together.
+
+    Args:
+        customer: The customer, blanked already.
+        caused_by: Whose client it is that erases; of no matter here.
+        before: The private fields before.
+    """
+    clues = clues_of(dict(before), country=customer.country or customer.account.country)
+    telling = "|".join(form for clue in clues if clue.tells for form in clue.forms)
+    first, last = (
+        "|".join(form for clue in clues if clue.field == name for form in clue.forms)
+        for name in ("first_name", "last_name")
+    )
+    conditions = ["cells::text ~* %(telling)s"] if telling else []
+    if first and last:
+        conditions.append("(cells::text ~* %(first)s AND cells::text ~* %(last)s)")
+    if not conditions:
+        return
+    values: dict[str, Any] = {
+        "account": customer.account_id,
+        "telling": telling,
+        "first": first,
+        "last": last,
+    }
+    for model in (StagedRow, RefusedRow):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"DELETE FROM {model._meta.db_table} WHERE account_id = %(account)s"
+                f" AND ({' OR '.join(conditions)})",
+                values,
+            )

@@ -1,0 +1,153 @@
+"""Background jobs, and the rows of files that wait for one or were refused by one."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from customers.models import CustomerList
+from hubcustomers.fields import ExactJSONField
+from hubcustomers.tenancy.models import TenantForeignKey, TenantModel, TenantQuerySet
+
+
+class State(models.TextChoices):
+    """Where a job is in its life."""
+
+    DRAFT = "draft", _("not started")
+    QUEUED = "queued", _("waiting")
+    RUNNING = "running", _("running")
+    DONE = "done", _("done")
+    FAILED = "failed", _("failed")
+    CANCELLED = "cancelled", _("cancelled")
+
+
+class Job(TenantModel):
+    """One piece of work that runs step by step, each step with its checkpoint.
+
+    ``kind`` names the function that does a step (transfer/jobs.py). A worker holds a job
+    by ``lease_token``; who lost it can write no step more.
+    """
+
+    kind = models.CharField(max_length=30)
+    customer_list = TenantForeignKey(CustomerList, db_cascade=True, null=True, related_name="jobs")
+    # What people call it: of an import the name of the file.
+    title = models.CharField(max_length=255)
+    state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
+    # What was asked for, how far it is, and what came of it; what is in them is the kind's.
+    options = models.JSONField(default=dict)
+    checkpoint = models.JSONField(default=dict)
+    counts = models.JSONField(default=dict)
+    total = models.BigIntegerField(default=0)
+    done = models.BigIntegerField(default=0)
+    # Why it failed, in a sentence.
+    error = models.TextField(default="", blank=True)
+    # Null for commands; the name stays when the user goes.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
+    user_name = models.CharField(max_length=255)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    lease_token = models.UUIDField(null=True)
+    # Null where no other worker may take it over: a command's job is its own.
+    lease_until = models.DateTimeField(null=True)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=State.values), name="transfer_job_state_chk"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["account", "id"], name="transfer_job_account_idx"),
+            models.Index(fields=["account", "customer_list", "id"], name="transfer_job_list_idx"),
+            # What workers look through.
+            models.Index(
+                fields=["id"],
+                name="transfer_job_open_idx",
+                condition=Q(state__in=("queued", "running")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"job {self.pk}"
+
+
+class StagedRow(TenantModel):
+    """One row of an uploaded file, until its job has ended."""
+
+    # The migration writes the key: the database itself removes rows with their job.
+    job = models.ForeignKey(
+        Job,
+        on_delete=models.DO_NOTHING,
+        related_name="staged_rows",
+        db_constraint=False,
+        db_index=False,
+    )
+    line = models.BigIntegerField()
+    # An array of cells, the object of a JSON line, or the text of a line that is none.
+    cells = ExactJSONField()
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["job", "line"], name="transfer_stagedrow_line_uniq")
+        ]
+
+    def __str__(self) -> str:
+        return f"row {self.line} of job {self.job_id}"
+
+
+class RefusedRow(TenantModel):
+    """One row that an import refused, kept for a week to be corrected."""
+
+    # The migration writes the key: the database itself removes rows with their job.
+    job = models.ForeignKey(
+        Job,
+        on_delete=models.DO_NOTHING,
+        related_name="refused_rows",
+        db_constraint=False,
+        db_index=False,
+    )
+    line = models.BigIntegerField()
+    cells = ExactJSONField()
+    reason = models.TextField()
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["job", "line"], name="transfer_refusedrow_line_uniq")
+        ]
+
+    def __str__(self) -> str:
+        return f"refused row {self.line} of job {self.job_id}"
+
+
+class ListMapping(TenantModel):
+    """Which column meant which field, the last time a file was imported into the list."""
+
+    customer_list = TenantForeignKey(CustomerList, db_cascade=True, related_name="+")
+    fields = models.JSONField(default=dict)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "customer_list"], name="transfer_listmapping_list_uniq"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"mapping of list {self.customer_list_id}"
