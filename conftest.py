@@ -19,6 +19,7 @@ from hubcustomers import exact_json
 from hubcustomers.tenancy.tripwire import refuse_unscoped
 from loyalty.factories import LoyaltyCardFactory
 from loyalty.models import LoyaltyCard
+from tests.browser.chromium import chromium
 
 
 class HubClient:
@@ -75,6 +76,15 @@ class HubClient:
     def delete(self, path: str, /) -> HttpResponse:
         """Delete."""
         return self.request("DELETE", path)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if chromium() is None:
+        terminalreporter.write_line(
+            "The tests in tests/browser were left out: no Chromium is installed here"
+            " (the variable CHROMIUM may name one).",
+            yellow=True,
+        )
 
 
 @pytest.fixture(autouse=True)
