@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from callbacks.models import Callback
 from callbacks.serializers import CallbackSerializer
@@ -59,6 +59,7 @@ class CallbackForm(ServiceForm):
         label=_("URL"),
         required=False,
         max_length=2000,
+        widget=UnfoldAdminTextInputWidget(),
         help_text=_("Events are sent here. Empty: the client asks for its events by itself."),
     )
     events = EventsField(label=_("Tell it when"), choices=HEARD, required=False)
