@@ -21,11 +21,14 @@ _FIRST_IDS = {
     "customers_customerlist": 4_001,
     "customers_customer": 100_000_001,
     "loyalty_loyaltycard": 200_000_001,
+    "orders_order": 300_000_001,
+    "callbacks_event": 400_000_001,
 }
 _FIRST_CUSTOMER = _FIRST_IDS["customers_customer"]
 _FIRST_CARD = _FIRST_IDS["loyalty_loyaltycard"]
 _DEEP_OPERATIONS = 200
 _MOST_CARDS = 10_000
+_EVENTS_WAITING = 150
 
 _CUSTOMERS = """
 INSERT INTO customers_customer (account_id, customer_list_id, anonymised, email, first_name,
@@ -77,6 +80,16 @@ WHERE last.card_id = card.id
 """
 
 
+# What waits for the till itself: it asks for its events, so nobody sends them.
+_EVENTS = """
+INSERT INTO callbacks_event (account_id, connection_id, resource_type, event_type, resource_id,
+    version, customer_list_id, new_state)
+SELECT %(account)s, %(connection)s, 'customer', 'create', %(first_customer)s + n, 0, %(list)s, '{}'
+FROM generate_series(0, %(events)s - 1) n
+ORDER BY n
+"""
+
+
 @dataclass(frozen=True)
 class Scene:
     """One tenant's till and the rows it meets, by their numbers."""
@@ -84,6 +97,7 @@ class Scene:
     account: Account
     location: Location
     client: Client
+    grant: Grant
     customer_list: CustomerList
     token: str
     size: int
@@ -111,10 +125,12 @@ def fill(size: int) -> Scene:
         "first_deep": scene.deep_cards[0],
         "last_deep": scene.deep_cards[-1],
         "deep_operations": _DEEP_OPERATIONS,
+        "connection": scene.grant.pk,
+        "events": _EVENTS_WAITING,
     }
     # One transaction: the ledger's triggers judge the chains at its end.
     with transaction.atomic():
-        for sql in (_CUSTOMERS, _REFS, _CARDS, _OPERATIONS, _HEADS):
+        for sql in (_CUSTOMERS, _REFS, _CARDS, _OPERATIONS, _HEADS, _EVENTS):
             _execute(sql, values)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
@@ -138,6 +154,7 @@ def _scene(size: int) -> Scene:
         account=account,
         location=location,
         client=client,
+        grant=grant,
         customer_list=create_list(account, name="Everybody", location=location),
         token=issue_token(grant),
         size=size,

@@ -20,11 +20,11 @@ SESSION_OPTIONS = "-c statement_timeout=5000 -c lock_timeout=2000"
 
 @dataclass(frozen=True)
 class HotPath:
-    """One of the six paths; the target is its rate as a part of the thin service's."""
+    """One of the paths; the target is its rate as a part of the thin service's, if it has one."""
 
     name: str
     title: str
-    target: float
+    target: float | None
 
 
 PATHS = {
@@ -36,6 +36,10 @@ PATHS = {
         HotPath("W4", "operation, many cards", 0.35),
         HotPath("W5", "operation, one hot card", 0.6),
         HotPath("W6", "newest 100 operations", 0.4),
+        HotPath("O1", "create order, ten items", None),
+        HotPath("O2", "retrieve order", None),
+        HotPath("O3", "newest 100 orders", None),
+        HotPath("E1", "100 events that wait", None),
     )
 }
 
@@ -65,6 +69,7 @@ class PathPlan:
         statements: What the hub sends to the database for one of them.
         constants: Values of the statements that no case changes, by name.
         transactional: The statements are between BEGIN and COMMIT.
+        answer: What the hub answered to the first case.
     """
 
     cases: list[dict[str, Any]]
@@ -72,6 +77,7 @@ class PathPlan:
     statements: list[Statement] = field(default_factory=list)
     constants: dict[str, Any] = field(default_factory=dict)
     transactional: bool = False
+    answer: Any = None
 
     @property
     def round_trips(self) -> int:
@@ -89,6 +95,8 @@ class Plan:
     currency: str
     timezone: str
     paths: dict[str, PathPlan]
+    # The names of what the statements return, by resource.
+    columns: dict[str, tuple[str, ...]]
 
     def save(self, path: Path) -> None:
         """Write the plan to a file."""

@@ -6,6 +6,7 @@ it sends to the database is noted with the meaning of each parameter.
 
 import os
 import sys
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,14 @@ from psycopg.types.json import Jsonb
 
 from benchmarks.dataset import Scene, fill
 from benchmarks.plan import FRESH, PathPlan, Plan, Statement, freshen
-from hubcustomers.public_ids import customer_ids, customer_list_ids, loyalty_card_ids
+from callbacks.reads import EventRow
+from hubcustomers.public_ids import (
+    customer_ids,
+    customer_list_ids,
+    loyalty_card_ids,
+    order_ids,
+)
+from orders.reads import OrderRow
 
 _LAST_CHARACTER = "\U0010ffff"
 _NEW_CUSTOMER = {
@@ -43,6 +51,15 @@ _NEW_CUSTOMER = {
     "sms_marketing": True,
     "custom_fields": {"favourite_table": "7"},
 }
+_ORDER = {
+    "status": "new",
+    "service_type": "collection",
+    "items": [
+        {"product_name": f"Dish {n}", "sku_ref": f"D{n}", "price": "4.65 EUR", "quantity": "3"}
+        for n in range(10)
+    ],
+}
+_ORDERS = 150
 _OPERATION = {"delta": "1.5", "reason": "Points earned with an order"}
 
 
@@ -51,7 +68,8 @@ def main() -> None:
     size, file = int(sys.argv[1]), Path(sys.argv[2])
     call_command("migrate", verbosity=0, interactive=False)
     scene = fill(size)
-    paths = {name: PathPlan(cases, []) for name, cases in _cases(scene).items()}
+    orders = [_place_order(scene, n) for n in islice(cycle(scene.customers), _ORDERS)]
+    paths = {name: PathPlan(cases, []) for name, cases in _cases(scene, orders).items()}
     for name, path in paths.items():
         path.requests = [_request(scene, name, case) for case in path.cases]
         _capture(scene, name, path)
@@ -62,11 +80,18 @@ def main() -> None:
         currency=scene.account.currency,
         timezone=scene.location.timezone,
         paths=paths,
+        columns={"order": OrderRow._fields, "event": EventRow._fields},
     )
     plan.save(file)
 
 
-def _cases(scene: Scene) -> dict[str, list[dict[str, Any]]]:
+def _place_order(scene: Scene, customer: int) -> int:
+    """Return the number of an order that the hub has just taken."""
+    answer = _call(scene, "O1", {"customer": customer})
+    return order_ids.decode(answer["id"]) or 0
+
+
+def _cases(scene: Scene, orders: list[int]) -> dict[str, list[dict[str, Any]]]:
     # Each prefix lacks the last digit: ten customers have it.
     step = max(1, scene.size // 10 // 2_000)
     prefixes = [f"+336{n:07}" for n in range(0, scene.size // 10, step)]
@@ -77,6 +102,10 @@ def _cases(scene: Scene) -> dict[str, list[dict[str, Any]]]:
         "W4": [{"card": number, **_OPERATION} for number in scene.many_cards],
         "W5": [{"card": scene.hot_card, **_OPERATION}],
         "W6": [{"card": number} for number in scene.deep_cards],
+        "O1": [{"customer": number} for number in scene.customers],
+        "O2": [{"order": number} for number in orders],
+        "O3": [{}],
+        "E1": [{}],
     }
 
 
@@ -90,6 +119,15 @@ def _address(scene: Scene, name: str, case: dict[str, Any]) -> tuple[str, str, A
             return "GET", f"{base}/customers/{customer_ids.encode(case['customer'])}", None
         case "W3":
             return "GET", f"{base}/customers?phone={case['start'].replace('+', '%2B')}*", None
+        case "O1":
+            body = {**_ORDER, "customer_id": customer_ids.encode(case["customer"])}
+            return "POST", "/v1/location/orders", body
+        case "O2":
+            return "GET", f"/v1/location/orders/{order_ids.encode(case['order'])}", None
+        case "O3":
+            return "GET", "/v1/location/orders", None
+        case "E1":
+            return "GET", "/v1/callback/events", None
     card = f"{base}/loyalty_cards/{loyalty_card_ids.encode(case['card'])}/operations"
     if name == "W6":
         return "GET", card, None
@@ -120,7 +158,7 @@ def _capture(scene: Scene, name: str, path: PathPlan) -> None:
         sent.clear()
         case = freshen(path.cases[0], number)
         with connection.execute_wrapper(note):
-            answer = _call(scene, name, case)
+            answer = path.answer = _call(scene, name, case)
     meanings = _meanings(scene, case)
     if name == "W1":
         meanings[str(customer_ids.decode(answer["id"]))] = "made"
@@ -130,6 +168,7 @@ def _capture(scene: Scene, name: str, path: PathPlan) -> None:
         "location": scene.location.pk,
         "client": scene.client.pk,
         "list": scene.customer_list.pk,
+        "connection": scene.grant.pk,
     }
 
 
@@ -153,6 +192,7 @@ def _meanings(scene: Scene, case: dict[str, Any]) -> dict[str, str]:
         "location": scene.location.pk,
         "client": scene.client.pk,
         "list": scene.customer_list.pk,
+        "connection": scene.grant.pk,
         **case,
     }
     return {_text(value): name for name, value in named.items()}

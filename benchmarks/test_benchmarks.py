@@ -23,5 +23,5 @@ def test_a_quick_run_prints_every_path() -> None:
     )
 
     assert run.returncode == 0, run.stdout + run.stderr
-    rows = [line for line in run.stdout.splitlines() if line.startswith("| W")]
+    rows = [line for line in run.stdout.splitlines() if line[:3] in {"| W", "| O", "| E"}]
     assert [row.split()[1] for row in rows] == list(PATHS)

@@ -5,6 +5,7 @@ is the framework and the rules. It checks nothing of what it is given.
 """
 
 import os
+from collections import namedtuple
 from collections.abc import Callable
 from datetime import datetime
 from threading import local
@@ -14,13 +15,16 @@ from zoneinfo import ZoneInfo
 
 import orjson
 import psycopg
+from psycopg.types.json import set_json_loads
 
 from benchmarks.plan import SESSION_OPTIONS, Plan
 from hubcustomers.public_ids import (
     customer_ids,
     customer_list_ids,
+    event_ids,
     loyalty_card_ids,
     loyalty_operation_ids,
+    order_ids,
 )
 
 _plan = Plan.load(os.environ["BENCHMARK_PLAN"])
@@ -30,6 +34,8 @@ _statements = {
     for name, path in _plan.paths.items()
 }
 _transactional = {name for name, path in _plan.paths.items() if path.transactional}
+_OrderRow: Any = namedtuple("_OrderRow", _plan.columns["order"])
+_EventRow: Any = namedtuple("_EventRow", _plan.columns["event"])
 _zone = ZoneInfo(_plan.timezone)
 _currency = _plan.currency
 _thread = local()
@@ -40,9 +46,25 @@ _LAST_CHARACTER = "\U0010ffff"
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
     """Answer one request."""
     parts = environ["PATH_INFO"].split("/")
+    constants = _tokens[environ["HTTP_X_ACCESS_TOKEN"]]
+    if parts[2] == "customer_lists":
+        answer = _below_list(environ, parts, constants)
+    elif parts[2] == "callback":
+        answer = [_event(row) for row in _rows("E1", constants["E1"])[:100]]
+    elif environ["REQUEST_METHOD"] == "POST":
+        answer = _create_order(environ, constants["O1"])
+    elif len(parts) == 5:
+        values = {**constants["O2"], "order": order_ids.decode(parts[4])}
+        answer = _order(_rows("O2", values)[0])
+    else:
+        answer = [_order(row) for row in _rows("O3", constants["O3"])[:100]]
+    start_response("200 OK", _HEADERS)
+    return [orjson.dumps(answer)]
+
+
+def _below_list(environ: dict[str, Any], parts: list[str], constants: dict[str, Any]) -> Any:
     answer: Any
     values: dict[str, Any] = {"list": customer_list_ids.decode(parts[3])}
-    constants = _tokens[environ["HTTP_X_ACCESS_TOKEN"]]
     if parts[4] == "customers":
         if environ["REQUEST_METHOD"] == "POST":
             answer = _create_customer(environ, constants["W1"], values)
@@ -61,8 +83,7 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
         else:
             rows = _rows("W6", {**constants["W6"], **values})
             answer = [_operation(row) for row in rows[:100]]
-    start_response("200 OK", _HEADERS)
-    return [orjson.dumps(answer)]
+    return answer
 
 
 def _cursor() -> Any:
@@ -74,9 +95,19 @@ def _cursor() -> Any:
         return _thread.cursor
 
 
+def _order_cursor() -> Any:
+    """Return a cursor that leaves JSON as the text that goes into the answer."""
+    try:
+        return _thread.order_cursor
+    except AttributeError:
+        _thread.order_cursor = _cursor().connection.cursor()
+        set_json_loads(bytes, context=_thread.order_cursor)
+        return _thread.order_cursor
+
+
 def _rows(name: str, values: dict[str, Any]) -> list[Any]:
     """Execute the path's statements and return the rows of the last."""
-    cursor = _cursor()
+    cursor = _order_cursor() if name.startswith("O") else _cursor()
     if name in _transactional:
         cursor.execute("BEGIN", prepare=False)
     for sql, bind in _statements[name]:
@@ -191,6 +222,74 @@ def _operation(row: Any) -> dict[str, Any]:
         "reason": row[4],
         "delta": _decimal(row[5]),
         "new_balance": _decimal(row[6]),
+    }
+
+
+def _create_order(environ: dict[str, Any], constants: dict[str, Any]) -> dict[str, Any]:
+    """Insert the order that was noted, for the customer that the body names."""
+    customer = orjson.loads(environ["wsgi.input"].read())["customer_id"]
+    values = {**constants, "customer": customer_ids.decode(customer)}
+    cursor = _cursor()
+    cursor.execute("BEGIN", prepare=False)
+    for sql, bind in _statements["O1"]:
+        cursor.execute(sql, bind(values), prepare=True)
+        if sql.startswith("INSERT INTO"):
+            number, created_at = cursor.fetchone()
+    cursor.execute("COMMIT", prepare=False)
+    answer: dict[str, Any] = _plan.paths["O1"].answer
+    return {
+        **answer,
+        "id": order_ids.encode(number),
+        "created_at": _time(created_at),
+        "customer": {**answer["customer"], "id": customer},
+    }
+
+
+def _order(row: Any) -> dict[str, Any]:
+    order = _OrderRow(*row)
+    kept = orjson.loads(order.customer_snapshot)
+    fragment = orjson.Fragment
+    return {
+        "id": order_ids.encode(order.id),
+        "location_id": _plan.paths["O2"].answer["location_id"],
+        "ref": order.ref,
+        "private_ref": order.private_ref,
+        "status": order.status,
+        "service_type": order.service_type,
+        "service_type_ref": order.service_type_ref,
+        "created_at": _time(order.created_at),
+        "created_by": order.created_by,
+        "expected_time": order.expected_time and _time(order.expected_time),
+        "confirmed_time": order.confirmed_time and _time(order.confirmed_time),
+        "customer_notes": order.customer_notes,
+        "seller_notes": order.seller_notes,
+        "collection_code": order.collection_code,
+        "coupon_codes": fragment(order.coupon_codes),
+        "items": fragment(order.items),
+        "deals": fragment(order.deals),
+        "discounts": fragment(order.discounts),
+        "charges": fragment(order.charges),
+        "payments": fragment(order.payments),
+        "total": f"{order.total:.2f} {_currency}",
+        "customer": {
+            "id": customer_ids.encode(order.customer_id),
+            "private_ref": order.customer_private_ref,
+            **kept,
+        },
+        "loyalty_operations": [],
+        "custom_fields": fragment(order.custom_fields),
+    }
+
+
+def _event(row: Any) -> dict[str, Any]:
+    event = _EventRow(*row)
+    return {
+        "id": event_ids.encode(event.id),
+        "created_at": _time(event.created_at),
+        "resource_type": event.resource_type,
+        "event_type": event.event_type,
+        "customer_list_id": customer_list_ids.encode(event.customer_list_id),
+        "customer_id": customer_ids.encode(event.resource_id),
     }
 
 
