@@ -20,7 +20,7 @@ from customers.models import Customer, CustomerList, CustomerPrivateRef
 from hubcustomers import exact_json
 from hubcustomers.api.filters import Alternatives
 from hubcustomers.api.pagination import Page
-from hubcustomers.api.reads import Epoch, PageQuery
+from hubcustomers.api.reads import Epoch, JSONArray, PageQuery
 from hubcustomers.compiled import CompiledQuery, Parameter
 
 
@@ -165,11 +165,6 @@ class CustomerRow(NamedTuple):
     timezone: str | None
 
 
-class _JSONArray(Subquery):
-    template = "(SELECT json_agg(item.object)::text FROM (%(subquery)s) item(object))"
-    output_field = TextField()
-
-
 def _customers(level: str) -> QuerySet[Any, Any]:
     own_ref = FilteredRelation(
         "private_refs",
@@ -222,7 +217,7 @@ def _customers(level: str) -> QuerySet[Any, Any]:
             "order_total",
             Epoch("first_order_date"),
             Epoch("last_order_date"),
-            _JSONArray(cards.order_by("id").values_list(card)),
+            JSONArray(cards.order_by("id").values_list(card)),
             "custom_fields",
             "phone_access_code",
             Epoch("created_at"),

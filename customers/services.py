@@ -178,12 +178,35 @@ def update_customer(
     return bool(changed) or changed_ref
 
 
-def lock_customer(account_id: int, customer_list_id: int, customer_id: int) -> Customer:
+def keep_list(account_id: int, customer_list_id: int) -> None:
+    """Let nobody delete the list before the transaction ends.
+
+    For who is going to lock a customer and then write what refers to the list: whoever
+    deletes the list locks the two in this order, too.
+    """
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM customers_customerlist WHERE account_id = %s AND id = %s FOR KEY SHARE",
+            [account_id, customer_list_id],
+        )
+
+
+def lock_customer(
+    account_id: int, customer_list_id: int, customer_id: int, *, keeps_list: bool = False
+) -> Customer:
     """Return the customer, locked until the transaction ends.
+
+    Args:
+        account_id: The account.
+        customer_list_id: The customer's list.
+        customer_id: The customer.
+        keeps_list: A private ref may be written, which refers to the list.
 
     Raises:
         ObjectNotFound: There is none.
     """
+    if keeps_list:
+        keep_list(account_id, customer_list_id)
     customer = (
         Customer.objects.for_account(account_id)
         .filter(customer_list_id=customer_list_id, pk=customer_id)

@@ -201,7 +201,10 @@ class CustomerViewSet(InListViewSet):
         """Change the fields that are present in the body (2.4)."""
         country = self.country
         customer = services.lock_customer(
-            self.connection.account_id, self.customer_list.id, self.customer_id
+            self.connection.account_id,
+            self.customer_list.id,
+            self.customer_id,
+            keeps_list=bool(request.data.get("private_ref")),
         )
         serializer = AnonymisedCustomerSerializer if customer.anonymised else CustomerSerializer
         services.update_customer(

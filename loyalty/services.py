@@ -4,6 +4,7 @@ from typing import Any
 
 from customers.events import customer_update
 from customers.models import Customer
+from customers.services import keep_list
 from hubcustomers.exceptions import InvalidField, ObjectNotFound
 from loyalty.models import LoyaltyCard
 
@@ -31,6 +32,7 @@ def create_card(
         InvalidField: No such customer in the list.
         IntegrityError: The name or the ref is taken.
     """
+    keep_list(account_id, list_id)
     customers = Customer.objects.for_account(account_id).filter(customer_list_id=list_id)
     # Locked, so that the customer's row cannot go before the card is there.
     known = customers.filter(pk=customer_id).select_for_update(no_key=True).values("pk")

@@ -11,7 +11,7 @@ from customers.models import CustomerPrivateRef
 from customers.reads import parameter
 from hubcustomers.api.filters import Alternatives
 from hubcustomers.api.pagination import Page
-from hubcustomers.api.reads import Epoch, PageQuery
+from hubcustomers.api.reads import Epoch, JSONArray, PageQuery
 from hubcustomers.compiled import CompiledQuery
 from orders.models import Order, OrderPrivateRef
 
@@ -50,11 +50,6 @@ class OrderRow(NamedTuple):
     created_by: str | None
     created_at: int
     version: int
-
-
-class _JSONArray(Subquery):
-    template = "(SELECT json_agg(item.object)::text FROM (%(subquery)s) item(object))"
-    output_field = TextField()
 
 
 def _orders(place: str) -> QuerySet[Any, Any]:
@@ -110,7 +105,7 @@ def _orders(place: str) -> QuerySet[Any, Any]:
         "charges",
         "payments",
         "total",
-        _JSONArray(operations.order_by("id").values_list(operation)),
+        JSONArray(operations.order_by("id").values_list(operation)),
         "custom_fields",
         "client__name",
         Epoch("created_at"),

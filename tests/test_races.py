@@ -497,6 +497,40 @@ def test_a_list_that_goes_while_a_customer_waits_for_it_is_not_found(
     assert answer.json()["error_type"] == "not_found"
 
 
+@pytest.mark.usefixtures("no_deadlock")
+@pytest.mark.parametrize("what", ["card", "private ref"])
+def test_what_refers_to_a_list_and_its_deletion_do_not_block_each_other(
+    what: str, bistro: Connection, api: HubClient, customer: Customer
+) -> None:
+    writing = Event()
+
+    def delete() -> HttpResponse:
+        writing.wait(10)
+        delete_list(customer.customer_list)
+        return HttpResponse()
+
+    def write() -> HttpResponse:
+        with connection.execute_wrapper(let_a_rival_wait):
+            if what == "private ref":
+                customers = below(customer.customer_list, "customers")
+                return api.patch(f"{customers}/{customer.public_id}", private_ref="till-1")
+            cards = below(customer.customer_list, "loyalty_cards")
+            return api.post(cards, customer_id=customer.public_id, name="")
+
+    def let_a_rival_wait(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("INSERT INTO") and not writing.is_set():
+            # The customer is locked: now somebody deletes the list, and has to wait.
+            writing.set()
+            wait_for_a_waiter()
+        return execute(sql, params, many, context)
+
+    _, answer = together(delete, write)
+
+    assert writing.is_set()
+    assert answer.status_code == 200
+    assert not CustomerList.objects.for_account(bistro.account).exists()
+
+
 def wait_for_a_waiter() -> str:
     """Return the statement of somebody who waits for this transaction."""
     with connection.cursor() as cursor:

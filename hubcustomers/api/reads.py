@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from itertools import count
 from typing import Any
 
-from django.db.models import BigIntegerField, CharField, Func, QuerySet
+from django.db.models import BigIntegerField, CharField, Func, QuerySet, Subquery, TextField
 
 from hubcustomers.api.filters import Alternatives, Condition, any_of
 from hubcustomers.api.pagination import Page
@@ -20,6 +20,13 @@ class Epoch(Func):
 
     template = "floor(extract(epoch FROM %(expressions)s))::bigint"
     output_field = BigIntegerField()
+
+
+class JSONArray(Subquery):
+    """The rows of a subquery, each of them one JSON object, as the text of a JSON array."""
+
+    template = "(SELECT json_agg(item.object)::text FROM (%(subquery)s) item(object))"
+    output_field = TextField()
 
 
 class PageQuery:
