@@ -8,6 +8,8 @@ from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse
 from django.urls import resolve
 
+from hubcustomers.policies import STRICT
+
 API_PREFIXES = ("/v1/", "/oauth2/")
 _OVERRIDES = {"PUT", "PATCH", "DELETE"}
 
@@ -56,6 +58,7 @@ class ApiMiddleware:
         response: HttpResponse = self.call_view(request)
         # What the middlewares left out would have added.
         response.headers.setdefault("X-Frame-Options", "DENY")
+        response.headers.setdefault("Content-Security-Policy", STRICT)
         if not response.streaming:
             response.headers.setdefault("Content-Length", str(len(response.content)))
         return response
