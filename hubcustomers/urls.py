@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, path
 from django.views.generic import RedirectView
 
+from accounts.signin import views as signin
 from accounts.viewsets import AccountViewSet, LocationViewSet
 from callbacks.viewsets import CallbackViewSet, EventViewSet
 from customers.viewsets import CustomerListViewSet, CustomerViewSet
@@ -100,6 +101,9 @@ urlpatterns = [
     v1("locations/<str:location_id>", LocationViewSet, {"get": "retrieve"}),
     v1("location", LocationViewSet, {"get": "retrieve"}, location_only=True),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
+    # Signing in, and a staff user's own security, in front of what Django has there.
+    path("admin/login/", signin.SignInView.as_view()),
+    path("admin/security/confirm/", admin.site.admin_view(signin.confirm), name="security_confirm"),
     path("admin/", admin.site.urls),
 ]
 

@@ -14,7 +14,6 @@ from hubcustomers.backoffice.scoping import ScopedModelAdmin
 from hubcustomers.public_ids import account_ids, parse_location_id
 
 
-# What a member may do with connections: none is ever edited or deleted.
 @admin.register(Account)
 class AccountAdmin(ScopedModelAdmin):
     """Accounts, for superusers; others only choose among theirs."""

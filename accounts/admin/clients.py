@@ -9,13 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from accounts import services
 from accounts.models import Client, Connection
 from hubcustomers.backoffice import pages
+from hubcustomers.backoffice.asked_again import AsksBeforeAdding
 from hubcustomers.backoffice.reach import reach_of
 from hubcustomers.backoffice.scoping import ScopedModelAdmin
 
 
-# What a member may do with connections: none is ever edited or deleted.
 @admin.register(Client)
-class ClientAdmin(ScopedModelAdmin):
+class ClientAdmin(AsksBeforeAdding, ScopedModelAdmin):
     """API applications, for superusers; members choose among those that they know."""
 
     account_lookup = None

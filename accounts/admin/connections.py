@@ -10,6 +10,7 @@ from accounts import services, tokens
 from accounts.models import AccessToken, Connection
 from accounts.scopes import Scope, ScopeError
 from hubcustomers.backoffice import pages
+from hubcustomers.backoffice.asked_again import AsksBeforeAdding, asks_again
 from hubcustomers.backoffice.display import button, column, local
 from hubcustomers.backoffice.filters import AccountFilter, LocationFilter
 from hubcustomers.backoffice.forms import HubForm
@@ -18,8 +19,7 @@ from hubcustomers.backoffice.refusals import Faults
 from hubcustomers.backoffice.scoping import ScopedModelAdmin
 
 # What a member may do with connections: none is ever edited or deleted.
-# What a member may do with connections: none is ever edited or deleted.
-_MAKE = frozenset({"view", "add"})
+_MAKE = frozenset({"view", "add", "manage"})
 
 
 class ConnectionForm(HubForm):
@@ -62,7 +62,7 @@ class ConnectionForm(HubForm):
 
 
 @admin.register(Connection)
-class ConnectionAdmin(ScopedModelAdmin):
+class ConnectionAdmin(AsksBeforeAdding, ScopedModelAdmin):
     """Connections and their tokens; a token is shown once, when it is issued."""
 
     role_may = {Role.MANAGER: _MAKE, Role.OPERATOR: _MAKE}
@@ -188,7 +188,7 @@ class ConnectionAdmin(ScopedModelAdmin):
 
     def has_manage_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the user may issue and revoke tokens, block and unblock."""
-        return self.may(request, "add", obj)
+        return self.may(request, "manage", obj)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Return the buttons: either to block or to unblock."""
@@ -199,6 +199,7 @@ class ConnectionAdmin(ScopedModelAdmin):
         return [button for button in buttons if button.action_name != name]
 
     @button("Issue a further token", icon="key", permission="manage")
+    @asks_again
     def issue(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Issue one more token, after a confirmation."""
         obj = pages.find(self, request, object_id)

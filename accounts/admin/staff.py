@@ -14,7 +14,6 @@ from hubcustomers.backoffice.reach import reach_of
 from hubcustomers.backoffice.scoping import EDIT, ScopedModelAdmin
 
 
-# What a member may do with connections: none is ever edited or deleted.
 @admin.register(Membership)
 class MembershipAdmin(ScopedModelAdmin):
     """Which staff user works in which account, for superusers."""

@@ -1,5 +1,6 @@
 """A desk in the back-office: staff who fill in the pages' own forms, as a browser does."""
 
+import time
 from html.parser import HTMLParser
 from typing import Any
 
@@ -13,13 +14,18 @@ from hubcustomers.backoffice.reach import Role
 
 
 class Desk:
-    """One staff user at work in the back-office."""
+    """One staff user at work in the back-office, who has just signed in properly.
 
-    def __init__(self, user: User | None = None) -> None:
+    ``proven=False`` is one whom the hub still asks to prove who they are.
+    """
+
+    def __init__(self, user: User | None = None, *, proven: bool = True) -> None:
         self.user = user
         self.http = DjangoClient()
         if user is not None:
             self.http.force_login(user)
+        if user is not None and proven:
+            prove(self.http)
 
     def get(self, path: str, **params: Any) -> Any:
         return self.http.get(path, params)
@@ -38,6 +44,13 @@ class Desk:
     def save(self, path: str, /, **changes: Any) -> Any:
         """Open the page, change these fields of its form and send it."""
         return self.http.post(path, {**self.form(path), **changes})
+
+
+def prove(http: DjangoClient) -> None:
+    """Let a signed-in client count as one who gave the password just now."""
+    session = http.session
+    session["hub_confirmed_at"] = time.time()
+    session.save()
 
 
 class _FormReader(HTMLParser):

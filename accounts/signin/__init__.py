@@ -1,0 +1,1 @@
+"""How staff sign in to the back-office, and how long they stay."""
