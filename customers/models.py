@@ -8,7 +8,7 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Lower, Now
 
 from accounts.models import Client, Location
-from hubcustomers.fields import CoordinateField, ExactJSONField, MoneyField, Reverse
+from hubcustomers.fields import CoordinateField, ExactJSONField, Folded, MoneyField, Reverse
 from hubcustomers.public_ids import customer_ids, customer_list_ids
 from hubcustomers.tenancy.models import TenantForeignKey, TenantModel, TenantQuerySet
 
@@ -180,6 +180,27 @@ class Customer(TenantModel):
                 "id",
                 name="customers_email_end_idx",
             ),
+            # Staff find people by the beginning of a name; clients of the API do not.
+            *(
+                models.Index(
+                    "account",
+                    "customer_list",
+                    Folded(name),
+                    "id",
+                    name=f"customers_{name}_idx",
+                    condition=Q(**{f"{name}__isnull": False}),
+                )
+                for name in ("first_name", "last_name", "company_name")
+            ),
+            # Few rows among many.
+            *(
+                models.Index(
+                    fields=["account", "id"],
+                    name=f"customers_{name}_idx",
+                    condition=Q(**{name: True}),
+                )
+                for name in ("anonymised", "sms_marketing", "email_marketing")
+            ),
         ]
 
     def __str__(self) -> str:
@@ -220,3 +241,35 @@ class CustomerPrivateRef(TenantModel):
 
     def __str__(self) -> str:
         return f"private ref {self.pk}"
+
+
+class ConsentChange(TenantModel):
+    """One marketing flag of a customer that changed; a trigger writes it, whoever writes the flag.
+
+    The database refuses to change a row; rows go only with their customer. They prove consent
+    and show nothing of the person, so anonymising leaves them.
+    """
+
+    customer = TenantForeignKey(Customer, db_cascade=True, related_name="consent_changes")
+    # The customer's field: sms_marketing or email_marketing.
+    flag = models.CharField(max_length=20)
+    # Null where the history begins.
+    old_value = models.BooleanField(null=True)
+    new_value = models.BooleanField()
+    # From where, see customers/consent.py; empty where nobody said.
+    source = models.CharField(max_length=20)
+    # The client, the staff user or the job.
+    source_name = models.CharField(max_length=255)
+    changed_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["account", "customer", "id"], name="customers_consent_idx"),
+            # The page of the back-office, latest first.
+            models.Index(fields=["account", "id"], name="customers_consent_account_idx"),
+        ]
+
+    def __str__(self) -> str:
+        return f"consent change {self.pk}"

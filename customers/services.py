@@ -14,6 +14,7 @@ from django.db import connection as database
 from accounts.idempotency import erase_answers
 from accounts.models import Account, Client, Connection, Location
 from callbacks.outbox import erase_states
+from customers import consent
 from customers.erasure import run_erasers
 from customers.events import customer_update, record_customer_created, record_list_renamed
 from customers.models import ANONYMISED_FIELDS, Customer, CustomerList, CustomerPrivateRef
@@ -116,6 +117,7 @@ def create_customer(
     client: Client | None,
     country: str,
     data: dict[str, Any],
+    source: consent.Source | None = None,
 ) -> tuple[int, int, dict[str, Any]]:
     """Create a customer in the list (spec 2.3).
 
@@ -125,6 +127,7 @@ def create_customer(
         client: Whose private ref it is; None where there is none to set.
         country: Where a national phone number is at home if the customer names no country.
         data: Validated fields.
+        source: Where consent comes from; None for the client.
 
     Returns:
         The row's number, its creation in seconds since 1970, and the fields as kept.
@@ -139,7 +142,11 @@ def create_customer(
         kept["phone"] = normalise_phone(kept["phone"], kept.get("country") or country) or None
     kept["custom_fields"] = _merged({}, kept.get("custom_fields"))
     row = {**kept, "account": account_id, "customer_list": customer_list_id, "anonymised": False}
-    customer_id, created_at = _customer_insert().insert(row)
+    if kept["sms_marketing"] or kept["email_marketing"]:
+        told = str(source or consent.of_client(client))
+        customer_id, created_at, _ = _consenting_insert().insert(row, told)
+    else:
+        customer_id, created_at = _customer_insert().insert(row)
     if client is not None and kept.get("private_ref") is not None:
         _insert_private_ref(account_id, customer_list_id, customer_id, client, kept["private_ref"])
     record_customer_created(
@@ -152,9 +159,21 @@ def create_customer(
 
 
 def update_customer(
-    customer: Customer, *, client: Client | None, country: str, data: dict[str, Any]
+    customer: Customer,
+    *,
+    client: Client | None,
+    country: str,
+    data: dict[str, Any],
+    source: consent.Source | None = None,
 ) -> bool:
     """Change the given fields of a locked customer (spec 2.4); return whether any changed.
+
+    Args:
+        customer: The customer, locked.
+        client: The client that changes it; None for the back-office.
+        country: Where a national phone number is at home if the customer names no country.
+        data: Validated fields.
+        source: Where consent comes from; None for the client.
 
     Raises:
         IntegrityError: The private ref is taken.
@@ -173,6 +192,8 @@ def update_customer(
         changed = [name for name, value in changes.items() if getattr(customer, name) != value]
         for name in changed:
             setattr(customer, name, changes[name])
+        if not set(changed).isdisjoint(consent.FLAGS):
+            consent.tell_source(source or consent.of_client(client))
         if changed:
             customer.save(update_fields=changed)
     return bool(changed) or changed_ref
@@ -264,12 +285,17 @@ def _merged(old: dict[str, Any], new: dict[str, Any] | None) -> dict[str, Any]:
 
 
 @cache
-def _customer_insert() -> CompiledInsert:
+def _customer_insert(returning: str = "") -> CompiledInsert:
     return CompiledInsert(
         Customer,
         ["account", "customer_list", "anonymised", *_CUSTOMER_FIELDS],
-        returning="id, floor(extract(epoch FROM created_at))::bigint",
+        returning=f"id, floor(extract(epoch FROM created_at))::bigint{returning}",
     )
+
+
+def _consenting_insert() -> CompiledInsert:
+    # RETURNING is computed before triggers that come after the row: no statement more.
+    return _customer_insert(f", {consent.SET_SOURCE}")
 
 
 @cache

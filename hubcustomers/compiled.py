@@ -90,7 +90,7 @@ class CompiledInsert:
         Args:
             model: Whose table takes the row.
             fields: Names of the fields that are given; others take the database's default.
-            returning: SQL of what the statement returns.
+            returning: SQL of what the statement returns; may hold places for values.
         """
         self.fields: list[Any] = [model._meta.get_field(name) for name in fields]
         columns = ", ".join(connection.ops.quote_name(field.column) for field in self.fields)
@@ -98,8 +98,13 @@ class CompiledInsert:
         places = ", ".join(["%s"] * len(self.fields))
         self.sql = f"INSERT INTO {table} ({columns}) VALUES ({places}) RETURNING {returning}"
 
-    def insert(self, values: Mapping[str, Any]) -> Any:
-        """Insert the row; a field without value is null. Return the RETURNING row."""
+    def insert(self, values: Mapping[str, Any], *returning: Any) -> Any:
+        """Insert the row; a field without value is null. Return the RETURNING row.
+
+        Args:
+            values: The fields by name.
+            returning: What goes into the places of the RETURNING clause.
+        """
         params = [
             field.get_db_prep_save(values.get(field.name), connection)
             if isinstance(field, JSONField)
@@ -107,5 +112,5 @@ class CompiledInsert:
             for field in self.fields
         ]
         with connection.cursor() as cursor:
-            cursor.execute(self.sql, params)
+            cursor.execute(self.sql, [*params, *returning])
             return cursor.fetchone()

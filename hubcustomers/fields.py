@@ -62,6 +62,30 @@ class Reverse(Transform):
     output_field = models.TextField(db_collation="C")
 
 
+# Letters that a name may be typed without: to "Muller" belongs "Müller".
+_MARKED = "àáâãäåāăąçćčďđèéêëēėęěğìíîïīįıłñńňòóôõöøōőœřśšşșťțþùúûüūůűýÿžźżß"
+_BARE = "aaaaaaaaacccddeeeeeeeegiiiiiiilnnnooooooooorsssstttuuuuuuuyyzzzs"
+_FOLD = str.maketrans(_MARKED + _MARKED[:-1].upper(), _BARE + _BARE[:-1])
+
+
+@models.CharField.register_lookup
+class Folded(Transform):
+    """The text as names are searched: no capitals, no marks on letters, ordered by bytes."""
+
+    # Written out, because an index serves only the very expression that it was made of.
+    template = (
+        "(translate(lower(%(expressions)s), "
+        f"'{_MARKED + _MARKED[:-1].upper()}', '{_BARE + _BARE[:-1]}') COLLATE \"C\")"
+    )
+    lookup_name = "folded"
+    output_field = models.TextField(db_collation="C")
+
+
+def fold(text: str) -> str:
+    """Return the text as ``Folded`` has it."""
+    return text.lower().translate(_FOLD)
+
+
 @models.CharField.register_lookup
 @models.TextField.register_lookup
 class Like(BuiltinLookup):  # type: ignore[type-arg]

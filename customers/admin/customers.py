@@ -1,61 +1,43 @@
 """The back-office of customers; customers/services.py does the writing."""
 
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Field, Q, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import BooleanField, Case, Field, Q, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from customers import services
-from customers.admin.forms import (
-    CoordinateInput,
-    CustomerForm,
-    CustomFieldsInput,
+from callbacks.models import Event
+from customers import consent, services
+from customers.admin.filters import (
+    AnonymisedFilter,
+    CardFilter,
+    ConsentFilter,
+    LastOrderFilter,
 )
+from customers.admin.forms import CoordinateInput, CustomerForm, CustomFieldsInput
 from customers.admin.lists import card_counts, place_of
+from customers.admin.masking import mask_email, mask_phone
+from customers.admin.overview import tables_of
+from customers.admin.search import find_customers
 from customers.models import ANONYMISED_FIELDS, Customer, CustomerList
-from hubcustomers.api.fields import money, plain_decimal
+from hubcustomers.api.fields import money
 from hubcustomers.backoffice import pages
-from hubcustomers.backoffice.display import button, column, link, local, short
+from hubcustomers.backoffice.asked_again import asks_again
+from hubcustomers.backoffice.display import button, column, local, short
 from hubcustomers.backoffice.filters import AccountFilter, CustomerListFilter
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.backoffice.scoping import EDIT, VIEW, ScopedModelAdmin
 from hubcustomers.fields import CoordinateField, ExactJSONField
-from hubcustomers.phones import phone_patterns
 from hubcustomers.public_ids import customer_ids
 
-# A search that finds more than this is too short to be of use.
-_MOST_FOUND = 500
-# No character comes after this one.
-_LAST = "\U0010ffff"
-
-
-class AnonymisedFilter(admin.SimpleListFilter):
-    """Anonymised customers, or the others."""
-
-    title = "anonymised"
-    parameter_name = "anonymised"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the two choices."""
-        return [("no", "No"), ("yes", "Yes")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows of the choice."""
-        if self.value() not in {"no", "yes"}:
-            return queryset
-        return queryset.filter(anonymised=self.value() == "yes")
-
-
+# What a user without the right "read" sees masked.
+_MASKED = {"email": "masked_email", "phone": "masked_phone"}
 # The page of a customer: groups of lines of fields.
 _LINES = (
     (
-        "Person",
+        _("Person"),
         (
             ("first_name", "last_name", "company_name"),
             ("email", "phone"),
@@ -63,7 +45,7 @@ _LINES = (
         ),
     ),
     (
-        "Address",
+        _("Address"),
         (
             ("address_1", "address_2"),
             ("postal_code", "city"),
@@ -73,8 +55,8 @@ _LINES = (
             ("delivery_notes",),
         ),
     ),
-    ("Marketing", (("sms_marketing", "email_marketing"),)),
-    ("Further data (JSON)", (("custom_fields",),)),
+    (_("Marketing"), (("sms_marketing", "email_marketing"),)),
+    (_("Further data (JSON)"), (("custom_fields",),)),
 )
 
 
@@ -83,38 +65,63 @@ class CustomerAdmin(ScopedModelAdmin):
     """Customers, under the rules of the API."""
 
     role_may = {
-        Role.MANAGER: EDIT | {"anonymise"},
-        Role.SUPPORT: VIEW,
-        Role.PRIVACY: VIEW | {"change", "anonymise"},
+        # Who may "read" sees e-mail and phone; who may "reveal" asks for them, and it is logged.
+        Role.MANAGER: EDIT | {"anonymise", "read"},
+        Role.SUPPORT: VIEW | {"reveal"},
+        Role.PRIVACY: VIEW | {"change", "anonymise", "read"},
     }
     form = CustomerForm
     choice_ordering = ("-pk",)
     public_ids = customer_ids
     # Named for the search box to appear; ``search`` says how each is found.
     search_fields = ("phone", "email")
-    search_help_text = "Phone, e-mail, card ref or id"
+    search_help_text = _("Name, phone, e-mail, card ref, private ref or id")
     list_display = (
         "public_id",
         "person",
-        "phone",
-        "email_short",
+        "phone_shown",
+        "email_shown",
         "list_name",
         "account",
         "created",
     )
-    list_filter = (AccountFilter, CustomerListFilter, AnonymisedFilter)
+    list_filter = (
+        AccountFilter,
+        CustomerListFilter,
+        ConsentFilter,
+        CardFilter,
+        LastOrderFilter,
+        AnonymisedFilter,
+    )
     list_select_related = ("customer_list__location", "account")
-    actions_detail = ("anonymise",)
+    actions_detail = ("reveal", "anonymise")
     change_form_outer_after_template = "admin/hub/tables.html"
 
     # --- what the pages show ------------------------------------------------------------
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows in reach; ``masked`` says of which the user may not read all."""
+        reach = self.reach(request, "read")
+        masked: Any = Value(not reach.everything, BooleanField())
+        if reach.account_ids:
+            readable = When(account_id__in=sorted(reach.account_ids), then=Value(False))
+            masked = Case(readable, default=Value(True))
+        return super().get_queryset(request).annotate(masked=masked)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return the groups of fields; of an anonymised customer those that are left."""
         gone = ANONYMISED_FIELDS if obj is not None and obj.anonymised else ()
         head: Any = ["customer_list"] if obj is None else [self.readonly_fields]
+        shown = _MASKED if obj is not None and obj.masked else {}
         groups = [
-            (name, [kept for line in lines if (kept := [f for f in line if f not in gone])])
+            (
+                name,
+                [
+                    kept
+                    for line in lines
+                    if (kept := [shown.get(f, f) for f in line if f not in gone])
+                ],
+            )
             for name, lines in _LINES
         ]
         return [(None, {"fields": head})] + [
@@ -122,6 +129,10 @@ class CustomerAdmin(ScopedModelAdmin):
         ]
 
     readonly_fields = ("public_id", "list_name", "created", "orders", "refs")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Return what nobody edits, masked values among it."""
+        return (*self.readonly_fields, *_MASKED.values())
 
     def formfield_for_dbfield(
         self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any
@@ -137,35 +148,50 @@ class CustomerAdmin(ScopedModelAdmin):
             formfield.widget.attrs["rows"] = 3
         return formfield
 
-    @column("id")
+    @column(_("id"))
     def public_id(self, obj: Customer) -> str:
         """Return the id that clients see."""
         return obj.public_id
 
-    @column("name")
+    @column(_("name"))
     def person(self, obj: Customer) -> str:
         """Return the name, as far as it is known."""
         if obj.anonymised:
-            return "(anonymised)"
+            return str(_("(anonymised)"))
         name = " ".join(part for part in (obj.first_name, obj.last_name) if part)
         return short(name or obj.company_name or "-")
 
-    @column("e-mail")
-    def email_short(self, obj: Customer) -> str:
-        """Return the e-mail address, cut where it is very long."""
-        return short(obj.email or "-")
+    @column(_("phone"))
+    def phone_shown(self, obj: Any) -> str:
+        """Return the phone number, for who may read it."""
+        return self.masked_phone(obj) if obj.masked else short(obj.phone or "-")
 
-    @column("customer list")
+    @column(_("e-mail"))
+    def email_shown(self, obj: Any) -> str:
+        """Return the e-mail address, for who may read it."""
+        return self.masked_email(obj) if obj.masked else short(obj.email or "-")
+
+    @column(_("phone"))
+    def masked_phone(self, obj: Customer) -> str:
+        """Return the number's last digits."""
+        return mask_phone(obj.phone)
+
+    @column(_("e-mail"))
+    def masked_email(self, obj: Customer) -> str:
+        """Return the beginnings of the address."""
+        return mask_email(obj.email)
+
+    @column(_("customer list"))
     def list_name(self, obj: Customer) -> str:
         """Return the list's name."""
         return short(obj.customer_list.name)
 
-    @column("created")
+    @column(_("created"))
     def created(self, obj: Customer) -> str:
         """Return when it was made, on the clocks of its place."""
         return local(obj.created_at, place_of(obj.customer_list))
 
-    @column("orders")
+    @column(_("orders"))
     def orders(self, obj: Customer) -> str:
         """Return how many orders there are, worth how much, from when to when."""
         total = money(obj.order_total, obj.account.currency)
@@ -173,9 +199,10 @@ class CustomerAdmin(ScopedModelAdmin):
             return f"0, {total}"
         zone = place_of(obj.customer_list)
         first, last = local(obj.first_order_date, zone), local(obj.last_order_date, zone)
-        return f"{obj.nb_orders}, {total}, from {first} to {last}"
+        text = _("%(count)d, %(total)s, from %(first)s to %(last)s")
+        return text % {"count": obj.nb_orders, "total": total, "first": first, "last": last}
 
-    @column("private refs")
+    @column(_("private refs"))
     def refs(self, obj: Customer) -> str:
         """Return what clients call the customer."""
         refs = obj.private_refs.select_related("client").order_by("client__name")
@@ -188,9 +215,9 @@ class CustomerAdmin(ScopedModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show the customer and their cards."""
+        """Show the customer, and what the hub holds about them."""
         obj = self.get_object(request, object_id)
-        tables = {"tables": [] if obj is None else [_card_table(obj)]}
+        tables = {"tables": [] if obj is None else tables_of(obj, request)}
         return super().change_view(
             request, object_id, form_url, {**(extra_context or {}), **tables}
         )
@@ -198,15 +225,10 @@ class CustomerAdmin(ScopedModelAdmin):
     # --- search -------------------------------------------------------------------------
 
     def search(self, request: HttpRequest, term: str) -> Q:
-        """Return the condition: the public id, or what phone, e-mail and card ref find.
-
-        Each is a range of an index that begins with account and list, so the search starts
-        from the lists in reach; one condition over all of them would read every customer.
-        """
-        lists = self.admin_site.get_model_admin(CustomerList).get_queryset(request).order_by()
-        found = {self.public_ids.decode(term.lower()) or 0}
-        for path, condition in _ways(lists, term):
-            found.update(lists.filter(condition).values_list(path, flat=True)[:_MOST_FOUND])
+        """Return the condition: the public id, or what name, phone, e-mail and refs find."""
+        lists = self.admin_site.get_model_admin(CustomerList).get_queryset(request)
+        found = find_customers(lists, term)
+        found.add(self.public_ids.decode(term.lower()) or 0)
         return Q(pk__in=found)
 
     # --- writing ------------------------------------------------------------------------
@@ -229,6 +251,7 @@ class CustomerAdmin(ScopedModelAdmin):
             client=None,
             country=place_of(obj.customer_list).country,
             data=form.validated,
+            source=consent.of_user(request.user),
         )
 
     def _update(self, request: HttpRequest, obj: Customer, data: dict[str, Any]) -> None:
@@ -236,13 +259,19 @@ class CustomerAdmin(ScopedModelAdmin):
         if customer.anonymised:
             kept = {name: value for name, value in data.items() if name not in ANONYMISED_FIELDS}
             if kept != data:
-                text = "The customer was anonymised meanwhile: personal data was not kept."
-                self.message_user(request, text, messages.WARNING)
+                text = _("The customer was anonymised meanwhile: personal data was not kept.")
+                self.message_user(request, str(text), messages.WARNING)
             data = kept
         country = place_of(obj.customer_list).country
-        services.update_customer(customer, client=None, country=country, data=data)
+        services.update_customer(
+            customer,
+            client=None,
+            country=country,
+            data=data,
+            source=consent.of_user(request.user),
+        )
 
-    # --- anonymising --------------------------------------------------------------------
+    # --- revealing and anonymising ------------------------------------------------------
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Return the buttons; nobody is anonymised twice."""
@@ -250,21 +279,46 @@ class CustomerAdmin(ScopedModelAdmin):
         if obj is None or obj.anonymised:
             return []
         buttons: list[Any] = super().get_actions_detail(request, object_id)
-        return buttons
+        return [one for one in buttons if obj.masked or not one.path.endswith("reveal")]
 
-    @button("Anonymise", icon="person_off", permission="anonymise", danger=True)
+    @button(_("Reveal e-mail and phone"), icon="visibility", permission="reveal")
+    def reveal(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show e-mail and phone once; that this was done stays in the audit trail."""
+        obj = pages.find(self, request, object_id)
+        asked = pages.Confirmation(
+            title=str(_("Reveal e-mail and phone")),
+            text=str(_("That you looked at them is kept in the audit trail.")),
+            button=str(_("Reveal")),
+            write=lambda: self.audit(request, obj, "revealed", fields=list(_MASKED)),
+            done="",
+        )
+        if request.method != "POST":
+            return pages.ask(self, request, obj, asked, [])
+        asked.write()
+        shown = {str(_("e-mail")): obj.email or "-", str(_("phone")): obj.phone or "-"}
+        return pages.private(self, request, obj, title=asked.title, values=shown)
+
+    def has_reveal_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the user sees e-mail and phone when asking for them."""
+        return self.may(request, "reveal", obj)
+
+    @button(_("Anonymise"), icon="person_off", permission="anonymise", danger=True)
+    @asks_again
     def anonymise(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Erase the personal data for good; the customer's id confirms it."""
         obj = pages.find(self, request, object_id)
+        text = _(
+            "Name, e-mail, phone, address and everything else that tells who this is goes "
+            "for good. Cards, points and operations stay, as do city, state and country."
+        )
         asked = pages.Confirmation(
-            title="Anonymise this customer",
-            text="Name, e-mail, phone, address and everything else that tells who this is goes "
-            "for good. Cards, points and operations stay, as do city, state and country.",
-            button="Anonymise",
-            counts=card_counts(obj.loyalty_cards),
+            title=str(_("Anonymise this customer")),
+            text=str(text),
+            button=str(_("Anonymise")),
+            counts=_counts_of_customer(obj),
             typed=obj.public_id,
             write=lambda: self._anonymise(request, obj),
-            done="The customer is anonymised.",
+            done=str(_("The customer is anonymised.")),
         )
         return pages.confirm(self, request, obj, asked)
 
@@ -278,43 +332,14 @@ class CustomerAdmin(ScopedModelAdmin):
             self.audit(request, obj, "anonymised")
 
 
-def _ways(lists: QuerySet[Any], term: str) -> list[tuple[str, Q]]:
-    """Return how to find a customer by a term: the path from a list, and the condition."""
-    ways = [
-        ("customers__pk", _starts_with("customers__email_folded", term.lower())),
-        ("loyalty_cards__customer_id", Q(loyalty_cards__ref=term)),
+def _counts_of_customer(customer: Customer) -> list[tuple[str, int]]:
+    # The reverse relations: customers know nothing of orders and loyalty.
+    related: Any = customer
+    events = Event.objects.for_account(customer.account_id).filter(
+        resource_type="customer", resource_id=customer.pk
+    )
+    return [
+        *card_counts(related.loyalty_cards),
+        (str(_("orders")), related.orders.count()),
+        (str(_("events")), events.count()),
     ]
-    if any(character.isdigit() for character in term):
-        homes = lists.annotate(home=Coalesce("location__country", "account__country"))
-        prefixes = {
-            pattern.strip("*")
-            for home in homes.values_list("home", flat=True).distinct()
-            for pattern in phone_patterns(f"{term.strip('*')}*", home)
-        }
-        phones = [_starts_with("customers__phone", prefix) for prefix in sorted(prefixes)]
-        ways.append(("customers__pk", reduce(or_, phones, Q(pk__in=[]))))
-    return ways
-
-
-def _starts_with(path: str, prefix: str) -> Q:
-    # A range, because the plan of a LIKE is no use once the pattern is a parameter.
-    return Q(**{f"{path}__gte": prefix, f"{path}__lt": prefix + _LAST})
-
-
-def _card_table(customer: Customer) -> dict[str, Any]:
-    cards: Any = customer.loyalty_cards
-    add = reverse("admin:loyalty_loyaltycard_add")
-    return {
-        "title": "Loyalty cards",
-        "links": [("Add a card", f"{add}?customer={customer.pk}")],
-        "headers": ["id", "name", "ref", "balance"],
-        "rows": [
-            [
-                link(card, card.public_id),
-                short(card.name) or "(no name)",
-                short(card.ref or "-"),
-                plain_decimal(card.balance),
-            ]
-            for card in cards.order_by("pk")[:_MOST_FOUND]
-        ],
-    }

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from customers import services
 from customers.admin.forms import (
@@ -38,7 +39,7 @@ class CustomerListAdmin(ScopedModelAdmin):
     form = CustomerListForm
     public_ids = customer_list_ids
     search_fields = ("name",)
-    search_help_text = "Name or id"
+    search_help_text = _("Name or id")
     list_display = ("list_name", "public_id", "place", "account", "created")
     list_filter = (AccountFilter, LocationFilter)
     list_select_related = ("location", "account")
@@ -53,27 +54,27 @@ class CustomerListAdmin(ScopedModelAdmin):
         """Return everything but the name: a list stays where it is."""
         return () if obj is None else ("account_name", "place", "public_id", "created")
 
-    @column("name")
+    @column(_("name"))
     def list_name(self, obj: CustomerList) -> str:
         """Return the name, cut where it is very long."""
         return short(obj.name)
 
-    @column("account")
+    @column(_("account"))
     def account_name(self, obj: CustomerList) -> str:
         """Return the account's name."""
         return obj.account.name
 
-    @column("place")
+    @column(_("place"))
     def place(self, obj: CustomerList) -> str:
         """Return the location, or that it is the whole account."""
-        return "Whole account" if obj.location is None else obj.location.name
+        return str(_("Whole account")) if obj.location is None else obj.location.name
 
-    @column("id")
+    @column(_("id"))
     def public_id(self, obj: CustomerList) -> str:
         """Return the id that clients see."""
         return obj.public_id
 
-    @column("created")
+    @column(_("created"))
     def created(self, obj: CustomerList) -> str:
         """Return when it was made, on the clocks of its place."""
         return local(obj.created_at, place_of(obj))
@@ -111,18 +112,21 @@ class CustomerListAdmin(ScopedModelAdmin):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Delete the list with its customers, cards and operations; its name confirms it."""
-        if not self.has_delete_permission(request, None):
+        if not self.may(request, "delete", object_id):
             return super().delete_view(request, object_id, extra_context)
         obj = pages.find(self, request, object_id)
+        text = _(
+            "The list goes for good, with everything in it. Connections that were made "
+            "for this list alone stay, and reach nothing."
+        )
         asked = pages.Confirmation(
-            title="Delete this customer list",
-            text="The list goes for good, with everything in it. Connections that were made "
-            "for this list alone stay, and reach nothing.",
-            button="Delete the list",
+            title=str(_("Delete this customer list")),
+            text=str(text),
+            button=str(_("Delete the list")),
             counts=_counts_of_list(obj),
             typed=obj.name,
             write=lambda: self._delete(request, obj),
-            done="The customer list is deleted.",
+            done=str(_("The customer list is deleted.")),
             next_url=reverse("admin:customers_customerlist_changelist"),
         )
         return pages.confirm(self, request, obj, asked)
@@ -136,7 +140,10 @@ def card_counts(cards: Any) -> list[tuple[str, int]]:
     """Return how many cards and operations there are, each with its name."""
     # Operations are numbered from 1 without a gap, so the last numbers add up to their count.
     found = cards.aggregate(cards=Count("pk"), operations=Sum("last_sequence"))
-    return [("loyalty cards", found["cards"]), ("operations", found["operations"] or 0)]
+    return [
+        (str(_("loyalty cards")), found["cards"]),
+        (str(_("operations")), found["operations"] or 0),
+    ]
 
 
 def _counts_of_list(customer_list: CustomerList) -> list[tuple[str, int]]:
@@ -144,4 +151,4 @@ def _counts_of_list(customer_list: CustomerList) -> list[tuple[str, int]]:
     count = customers.filter(customer_list=customer_list).count()
     # The reverse relation: customers know nothing of loyalty.
     cards: Any = customer_list.loyalty_cards
-    return [("customers", count), *card_counts(cards)]
+    return [(str(_("customers")), count), *card_counts(cards)]

@@ -126,9 +126,12 @@ def test_the_list_page_takes_few_queries(
     # Session, user, memberships; choices of two filters; count and rows.
     with django_assert_num_queries(7):
         assert desk.get(list_url(Customer)).status_code == 200
-    # Also: countries, and what phone, e-mail and card ref find.
-    with django_assert_num_queries(11):
+    # Also: countries, and what phone, e-mail, card ref and private ref find.
+    with django_assert_num_queries(12):
         assert desk.get(list_url(Customer), q="0612").status_code == 200
+    # Also: three columns for a name, and its two words in either order.
+    with django_assert_num_queries(15):
+        assert desk.get(list_url(Customer), q="anna schmidt").status_code == 200
     with django_assert_num_queries(7):
         assert desk.get(list_url(CustomerList)).status_code == 200
 

@@ -10,6 +10,7 @@ from django.contrib.admin.utils import unquote
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
 
 from hubcustomers.backoffice.display import change_url
 from hubcustomers.backoffice.refusals import REFUSALS, Faults, faults_in
@@ -83,7 +84,8 @@ def confirm(model_admin: Any, request: HttpRequest, obj: Any, asked: Confirmatio
     if request.method == "POST":
         typed = request.POST.get("typed", "")
         if asked.typed is not None and _plain(typed) != _plain(asked.typed):
-            errors = [("typed", "This is not what has to be typed; nothing was done.")]
+            text = _("This is not what has to be typed; nothing was done.")
+            errors = [("typed", str(text))]
         else:
             errors = attempt(asked.write)
         if not errors:
@@ -114,6 +116,16 @@ def secret(
     response = page(
         model_admin, request, obj, "admin/hub/secret.html", title=title, secrets=secrets
     )
+    # Not even the browser keeps it.
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def private(
+    model_admin: Any, request: HttpRequest, obj: Any, *, title: str, values: dict[str, str]
+) -> HttpResponse:
+    """Show what the object's page does not, in this answer alone."""
+    response = page(model_admin, request, obj, "admin/hub/private.html", title=title, values=values)
     # Not even the browser keeps it.
     response["Cache-Control"] = "no-store"
     return response

@@ -83,8 +83,18 @@ class ScopedModelAdmin(ModelAdmin):
         reach = self.reach(request, what)
         if reach.nothing:
             return False
-        # unfold also passes the id as the URL has it; get_object judges that one.
-        return not isinstance(obj, self.model) or self._covers(reach, obj)
+        if isinstance(obj, str | int):
+            # unfold passes the id as the URL has it.
+            obj = self._named(request, str(obj))
+        return obj is None or self._covers(reach, obj)
+
+    def _named(self, request: HttpRequest, object_id: str) -> Any:
+        """Return the row of that id, read once for each request; None where it is out of reach."""
+        known: dict[Any, Any] = request.__dict__.setdefault("hub_named", {})
+        key = (self.model, object_id)
+        if key not in known:
+            known[key] = self.get_object(request, object_id)
+        return known[key]
 
     def reach(self, request: HttpRequest, what: str = "view") -> Reach:
         """Return the accounts in which the user has the right to these rows."""
@@ -199,6 +209,16 @@ class ScopedModelAdmin(ModelAdmin):
         columns = super().get_list_display(request)
         several = reach_of(request).several
         return [name for name in columns if several or name != "account"]
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        """Do the chosen action to those of the selected rows for which the user has the right.
+
+        A user may look at the rows of one account and change those of another.
+        """
+        chosen = self.get_actions(request).get(request.POST.get("action", ""))
+        for right in getattr(chosen and chosen[0], "allowed_permissions", ()):
+            queryset = self.reach(request, right).narrow(queryset, self.account_lookup)
+        return super().response_action(request, queryset)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Return the actions on selected rows; deleting is never one of them."""

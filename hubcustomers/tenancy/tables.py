@@ -22,6 +22,7 @@ REFERENCE_TABLES = {
     "customers_customerlist",
 }
 ACCOUNT_TABLES = {
+    "customers_consentchange",
     "customers_customer",
     "customers_customerprivateref",
     "loyalty_loyaltycard",

@@ -19,11 +19,14 @@ from callbacks.factories import CallbackFactory, EventFactory
 from callbacks.models import Callback, Event
 from customers.factories import CustomerFactory, CustomerListFactory
 from customers.models import Customer, CustomerList, CustomerPrivateRef
+from hubcustomers.backoffice.reach import Role
 from hubcustomers.backoffice.scoping import ScopedModelAdmin
 from hubcustomers.models import AuditEntry
 from hubcustomers.tests.desk import Desk, add_url, boss_desk, list_url, member_desk, staff, url
 from loyalty.factories import LoyaltyCardFactory, post
 from loyalty.models import LoyaltyCard, LoyaltyOperation
+from transfer.factories import JobFactory
+from transfer.models import Job
 
 OURS = "OURSECRET"
 THEIRS = "THEIRSECRET"
@@ -70,6 +73,7 @@ def plant(mark: str) -> SimpleNamespace:
         customer_list_id=customer_list.pk,
         new_state={"first_name": f"{mark} first"},
     )
+    job = JobFactory(customer_list=customer_list, title=f"{mark} file.csv", user_name=mark)
     user = staff(f"{mark} user", account, email=f"{mark}@staff.example")
     membership = Membership.objects.get(user=user)
     for obj in (customer, card, customer_list, connection):
@@ -91,6 +95,7 @@ def plant(mark: str) -> SimpleNamespace:
             event,
             user,
             membership,
+            job,
         )
     }
     return SimpleNamespace(
@@ -161,6 +166,7 @@ MEMBERS_WORK_WITH = {
     Connection,
     Callback,
     Event,
+    Job,
 }
 
 
@@ -407,6 +413,34 @@ def test_a_member_of_both_sees_both(model, ours, theirs) -> None:
 
     assert f"{OURS} account" in shown
     assert f"{THEIRS} account" in shown
+
+
+@each_model
+@pytest.mark.parametrize("role", Role.values)
+def test_a_manager_elsewhere_may_no_more_than_the_role_says_here(
+    role: str, model, ours, theirs
+) -> None:
+    model_admin: Any = admin.site.get_model_admin(model)
+    desk = member_desk(ours.account, role=role)
+    Membership.objects.create(user=desk.user, account=theirs.account, role=Role.MANAGER)
+    may = model_admin.role_may.get(Role(role), frozenset())
+    row = ours.rows[model]
+    before = everything()
+
+    for name in model_admin.actions_detail:
+        (right,) = getattr(model_admin, name).allowed_permissions
+        if right not in may:
+            page = url(row, name)
+            assert desk.get(page).status_code in {403, 404}, name
+            assert desk.post(page, post="yes", typed="x").status_code in {403, 404}, name
+            assert f'"{page}"' not in desk.get(url(row)).content.decode()
+    for name in model_admin.actions or ():
+        if set(getattr(model_admin, name).allowed_permissions) - may:
+            desk.post(list_url(model), action=name, _selected_action=[row.pk])
+    if "delete" not in may:
+        assert desk.post(url(row, "delete"), post="yes", typed=str(row)).status_code in {403, 404}
+
+    assert everything() == before
 
 
 # --- others -----------------------------------------------------------------------------
