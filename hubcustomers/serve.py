@@ -60,7 +60,7 @@ def _serve() -> None:
     _refuse_taken_port(host, port)
     _prepare_database()
     threading.Thread(target=_announce, args=(host, port), daemon=True).start()
-    supervise([web_server(host, port), event_worker()])
+    supervise([web_server(host, port), event_worker(), job_worker()])
 
 
 def web_server(host: str, port: int) -> list[str]:
@@ -84,6 +84,11 @@ def web_server(host: str, port: int) -> list[str]:
 def event_worker() -> list[str]:
     """Return the command of the worker that sends events to their receivers."""
     return [sys.executable, str(_CHECKOUT / "manage.py"), "deliver_events"]
+
+
+def job_worker() -> list[str]:
+    """Return the command of the worker that runs imports and other long work."""
+    return [sys.executable, str(_CHECKOUT / "manage.py"), "run_jobs"]
 
 
 def _refuse_taken_port(host: str, port: int) -> None:

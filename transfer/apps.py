@@ -12,8 +12,7 @@ class TransferConfig(AppConfig):
         """Register the eraser, and the kinds of jobs."""
         from customers.erasure import register_eraser
         from transfer.erasure import erase_rows
-        from transfer.imports import step_of_import
-        from transfer.jobs import register_kind
+        from transfer.uploaded import register_import
 
         register_eraser(erase_rows)
-        register_kind("import", step_of_import)
+        register_import()

@@ -1,7 +1,7 @@
 """Imports: batches of rows, each written in one transaction with its checkpoint.
 
-The rows come from a file that a command reads, or from the rows of an uploaded one. One
-thread reads and judges the next batch while PostgreSQL writes the one before it.
+The rows come from a file that a command reads, or from an uploaded one (transfer/uploaded.py).
+Of a file, one thread reads and judges the next batch while PostgreSQL writes the one before it.
 """
 
 import queue
@@ -13,11 +13,12 @@ from typing import Any
 
 from django.db import DatabaseError, connection, transaction
 
+from customers import consent
 from customers.models import CustomerList
 from hubcustomers import exact_json
 from hubcustomers.api.errors import sqlstate
 from transfer import jobs
-from transfer.models import Job, ListMapping, RefusedRow, StagedRow
+from transfer.models import Job, ListMapping, RefusedRow
 from transfer.reading import Cells, Layout, Record, records
 from transfer.rows import Refused, RowReader, escape
 from transfer.staging import Batch, Target
@@ -250,6 +251,7 @@ def _write(job: Job, loaded: Loaded, options: Options) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
     jobs.hold(job)
+    consent.tell_source(consent.Source("import", f"job {job.pk}, {job.user_name}"))
     outcome = Writing(target_of(job, options), loaded.batch).run()
     refused = sorted(loaded.refused + outcome.refused)
     _keep_refused(job, [(line, loaded.cells[line], reason) for line, reason in refused])
@@ -257,6 +259,7 @@ def _write(job: Job, loaded: Loaded, options: Options) -> None:
         job.counts[name] = job.counts.get(name, 0) + count
     job.done += len(loaded.cells)
     job.checkpoint = {
+        **job.checkpoint,
         "line": loaded.line,
         "last_line": loaded.last_line,
         "offset": loaded.offset,
@@ -323,38 +326,3 @@ def forget_dry_run() -> None:
     """Drop what a dry run noted for the rows to come."""
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS transfer_seen")
-
-
-# --- from the rows of an uploaded file --------------------------------------------------
-
-
-def step_of_import(job: Job) -> bool:
-    """Import the next batch of staged rows; return whether there are more."""
-    options = Options.of(job)
-    reader = RowReader(options.layout, options.fields, country=country_of(job.customer_list))
-    found = staged_records(job, after=job.checkpoint.get("line", 0), most=options.batch_rows)
-    loaded = next(load(found, reader, options), None)
-    if loaded is not None:
-        write(job, loaded, options)
-        return True
-    with transaction.atomic():
-        jobs.hold(job)
-        drop_staged(job)
-        jobs.finish(job)
-    return False
-
-
-def staged_records(job: Job, *, after: int, most: int) -> Iterator[Record]:
-    """Yield staged rows behind a line."""
-    rows = StagedRow.objects.for_account(job.account_id).filter(job=job, line__gt=after)
-    size = 0
-    found = rows.order_by("line").values_list("line", "cells")[:most]
-    for line, cells in found.iterator(chunk_size=200):
-        size += sum(len(cell or "") for cell in cells) if isinstance(cells, list) else 1000
-        yield Record(line, cells, size, line)
-
-
-def drop_staged(job: Job) -> None:
-    """Delete the rows of the job's file."""
-    rows = StagedRow.objects.for_account(job.account_id).filter(job=job)
-    rows._raw_delete(using=rows.db)

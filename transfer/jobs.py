@@ -1,31 +1,52 @@
 """Background jobs: kinds of work that run step by step, and the worker that runs them.
 
-A kind is a function that does one step of a job and returns whether more is to be done. It
+A kind has a function that does one step of a job and returns whether more is to be done. It
 calls ``hold`` at the beginning of each of its transactions and saves the job's checkpoint
 in the same one: a worker that is killed loses the step it was in, and nothing is done twice.
+The back-office shows every job on a page of its own (transfer/admin/jobs.py).
 """
 
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
 from django.db import Error as DatabaseTrouble
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.utils.functional import Promise
 
 from hubcustomers.backoffice.refusals import REFUSALS, faults_in
 from hubcustomers.embedded_postgres import EmbeddedPostgresError
-from transfer.models import Job, State
+from transfer.models import OPEN, Job, State
 
 logger = logging.getLogger(__name__)
 
 # Does one step of the job; True while there is more to do.
 Step = Callable[[Job], bool]
 
-_kinds: dict[str, Step] = {}
+
+@dataclass(frozen=True)
+class Kind:
+    """What jobs of one kind do, and how their page reads.
+
+    Attributes:
+        step: Does one step.
+        title: What such a job is called, like "Import".
+        counted: How the names in ``counts`` read, in the order of the page.
+        tidy: Deletes what the job needed only while it ran; called when it ends badly.
+    """
+
+    step: Step
+    title: str | Promise
+    counted: Mapping[str, str | Promise] = field(default_factory=dict)
+    tidy: Callable[[Job], None] | None = None
+
+
+_kinds: dict[str, Kind] = {}
 _AWAY = (DatabaseTrouble, EmbeddedPostgresError)
 
 
@@ -33,9 +54,28 @@ class JobTaken(Exception):
     """Another worker has the job now, or somebody cancelled it: write no more."""
 
 
-def register_kind(name: str, step: Step) -> None:
-    """Have the function do the jobs of this kind."""
-    _kinds[name] = step
+def register_kind(
+    name: str,
+    step: Step,
+    *,
+    title: str | Promise = "",
+    counted: Mapping[str, str | Promise] | None = None,
+    tidy: Callable[[Job], None] | None = None,
+) -> None:
+    """Have the function do the jobs of this kind; ``Kind`` tells the rest."""
+    _kinds[name] = Kind(step, title or name, counted or {}, tidy)
+
+
+def title_of(job: Job) -> str:
+    """Return what jobs of its kind are called."""
+    kind = _kinds.get(job.kind)
+    return job.kind if kind is None else str(kind.title)
+
+
+def counted_by(job: Job) -> Mapping[str, str | Promise]:
+    """Return how the names in its counts read."""
+    kind = _kinds.get(job.kind)
+    return {} if kind is None else kind.counted
 
 
 def hold(job: Job) -> None:
@@ -60,13 +100,64 @@ def save_progress(job: Job) -> None:
     job.save(update_fields=["checkpoint", "counts", "done", "total"])
 
 
-def finish(job: Job, *, error: str = "") -> None:
-    """Say that the job has ended, well or with an error."""
-    job.state = State.FAILED if error else State.DONE
+def finish(job: Job, *, error: str = "", state: State = State.DONE) -> None:
+    """Say that the job has ended, well or with an error; no more where it is not ours now."""
+    job.state = State.FAILED if error else state
     job.error = error
-    job.finished_at = Now()
-    job.lease_until = None
-    job.save(update_fields=["state", "error", "finished_at", "lease_until"])
+    ours = Job.objects.filter(pk=job.pk, state=State.RUNNING, lease_token=job.lease_token)
+    ours.update(state=job.state, error=error, finished_at=Now(), lease_until=None)
+
+
+def fail(job: Job, error: str) -> None:
+    """Say why the job has failed, and delete what it needed only while it ran."""
+    with transaction.atomic():
+        finish(job, error=error)
+        _tidy(job)
+
+
+def start(job: Job) -> None:
+    """Queue the job, from its beginning."""
+    Job.objects.filter(pk=job.pk).update(
+        state=State.QUEUED,
+        options=job.options,
+        checkpoint={},
+        counts={},
+        done=0,
+        error="",
+        lease_token=None,
+        lease_until=None,
+        started_at=None,
+        finished_at=None,
+    )
+    job.state = State.QUEUED
+
+
+def cancel(job: Job) -> bool:
+    """Let the job do no further step; return False where it was over already.
+
+    What it has done stays. A step that is being done is finished first, as it holds the row.
+    """
+    with transaction.atomic():
+        let_take_time()
+        changed = Job.objects.filter(pk=job.pk, state__in=OPEN).update(
+            state=State.CANCELLED, finished_at=Now(), lease_until=None
+        )
+        if changed:
+            _tidy(job)
+    return bool(changed)
+
+
+def let_take_time() -> None:
+    """Lift the limits on requests for this transaction: rows of a whole file take a while."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute("SET LOCAL lock_timeout = '20s'")
+
+
+def _tidy(job: Job) -> None:
+    kind = _kinds.get(job.kind)
+    if kind is not None and kind.tidy is not None:
+        kind.tidy(job)
 
 
 def take(job: Job, *, leased: bool) -> None:
@@ -138,7 +229,7 @@ class Worker:
 
     def _run(self, job: Job) -> None:
         try:
-            step = _kinds[job.kind]
+            step = _kinds[job.kind].step
             while step(job):
                 if self._is_stopping:
                     self._give_back(job)
@@ -149,10 +240,10 @@ class Worker:
             if _is_away(error):
                 raise
             sentence = "; ".join(f"{field} {text}".strip() for field, text in faults_in(error))
-            finish(job, error=sentence)
+            fail(job, sentence)
         except Exception:
             logger.exception("Job %s failed", job.pk)
-            finish(job, error="Something went wrong on our side. It has been recorded.")
+            fail(job, "Something went wrong on our side. It has been recorded.")
 
     def _give_back(self, job: Job) -> None:
         Job.objects.filter(pk=job.pk, lease_token=job.lease_token, state=State.RUNNING).update(

@@ -15,11 +15,19 @@ class State(models.TextChoices):
     """Where a job is in its life."""
 
     DRAFT = "draft", _("not started")
+    # An import that was tried without writing, and can be started now.
+    CHECKED = "checked", _("checked")
     QUEUED = "queued", _("waiting")
     RUNNING = "running", _("running")
     DONE = "done", _("done")
     FAILED = "failed", _("failed")
     CANCELLED = "cancelled", _("cancelled")
+
+
+# Not over yet: such a job can be cancelled.
+OPEN = (State.DRAFT, State.CHECKED, State.QUEUED, State.RUNNING)
+# A worker is or will be at it.
+ACTIVE = (State.QUEUED, State.RUNNING)
 
 
 class Job(TenantModel):

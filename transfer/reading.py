@@ -107,17 +107,26 @@ def examine(file: BinaryIO, name: str) -> tuple[Layout, int]:
         UnreadableFile: It cannot be imported.
     """
     layout = find_layout(file, name)
-    total, known = 0, set(layout.columns)
+    return layout, sum(1 for _ in all_records(file, layout))
+
+
+def all_records(file: BinaryIO, layout: Layout) -> Iterator[Record]:
+    """Yield every row, and add the keys of JSON Lines to the layout.
+
+    Raises:
+        UnreadableFile: It cannot be imported; whoever wrote rows must take them back.
+    """
+    empty, known = True, set(layout.columns)
     for record in records(file, layout):
-        total += 1
+        empty = False
         if isinstance(record.cells, dict) and not known.issuperset(record.cells):
             layout.columns.extend(key for key in record.cells if key not in known)
             known.update(record.cells)
             if len(known) > MAX_COLUMNS:
                 raise UnreadableFile(f"The file has more than {MAX_COLUMNS} different keys.")
-    if not total:
+        yield record
+    if empty:
         raise UnreadableFile("The file has no rows.")
-    return layout, total
 
 
 def find_layout(file: BinaryIO, name: str) -> Layout:

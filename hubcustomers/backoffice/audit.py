@@ -26,6 +26,9 @@ WORDS = {
     "unblocked": _("unblocked"),
     "replayed": _("sent again"),
     "discarded": _("discarded"),
+    "imported": _("imported a file"),
+    "exported": _("exported"),
+    "cancelled": _("cancelled"),
 }
 
 

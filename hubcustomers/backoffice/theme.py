@@ -62,6 +62,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item("Customers", "group", "customers", "customer"),
                     _item("Customer lists", "lists", "customers", "customerlist"),
+                    _item("Background jobs", "pending_actions", "transfer", "job"),
                 ],
             },
             {

@@ -80,7 +80,9 @@ def test_the_web_server_takes_host_port_and_workers(monkeypatch: pytest.MonkeyPa
     assert {"--host=127.0.0.1", "--port=8123", "--workers=3", "--interface=wsgi"} <= set(command)
 
 
-def test_events_are_delivered_beside_the_web_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_are_delivered_and_jobs_run_beside_the_web_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     kept_running: list[list[str]] = []
     monkeypatch.setattr(serve, "_refuse_taken_port", lambda host, port: None)
     monkeypatch.setattr(serve, "_prepare_database", lambda: None)
@@ -89,9 +91,12 @@ def test_events_are_delivered_beside_the_web_server(monkeypatch: pytest.MonkeyPa
 
     serve._serve()
 
-    server, worker = kept_running
+    server, *workers = kept_running
     assert "granian" in server
-    assert worker == [sys.executable, str(CHECKOUT / "manage.py"), "deliver_events"]
+    assert workers == [
+        [sys.executable, str(CHECKOUT / "manage.py"), command]
+        for command in ("deliver_events", "run_jobs")
+    ]
 
 
 def test_a_second_request_to_stop_does_not_cut_the_first_short() -> None:
