@@ -54,7 +54,9 @@ class Statement:
     def binder(self) -> Any:
         """Return a function from values by name to what psycopg takes as parameters."""
         if isinstance(self.names, list):
-            return itemgetter(*self.names)
+            names = self.names
+            # Of a single name itemgetter would return the bare value.
+            return itemgetter(*names) if len(names) > 1 else lambda values: [values[names[0]]]
         keys, get = tuple(self.names), itemgetter(*self.names.values())
         return lambda values: dict(zip(keys, get(values), strict=True))
 

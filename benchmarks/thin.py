@@ -130,7 +130,7 @@ def _create_customer(
     for sql, bind in _statements["W1"]:
         cursor.execute(sql, bind(values), prepare=True)
         if sql.startswith("INSERT INTO") and "made" not in values:
-            values["made"], created_at = cursor.fetchone()
+            values["made"], created_at, *_ = cursor.fetchone()
     if "W1" in _transactional:
         cursor.execute("COMMIT", prepare=False)
     return {
