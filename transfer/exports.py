@@ -3,7 +3,6 @@
 An export of customers imports again to the same state (docs/import.md).
 """
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +15,7 @@ from customers.models import Customer, CustomerList, CustomerPrivateRef
 from hubcustomers import exact_json
 from hubcustomers.api.fields import money, plain_decimal
 from hubcustomers.api.filters import any_of
+from hubcustomers.cells import csv_lines, neutralise
 from hubcustomers.public_ids import (
     customer_ids,
     loyalty_card_ids,
@@ -23,7 +23,6 @@ from hubcustomers.public_ids import (
     order_ids,
 )
 from loyalty.models import LoyaltyCard, LoyaltyOperation
-from transfer.cells import neutralise
 
 FORMATS = ("csv", "jsonl")
 _PAGE = 2000
@@ -234,22 +233,6 @@ def write(rows: Iterable[Row], columns: Iterable[str], form: str) -> Iterator[st
             yield exact_json.dumps(kept).decode() + "\n"
         return
     yield from csv_lines(columns, ([cell(row.get(name)) for name in columns] for row in rows))
-
-
-class _Echo:
-    def write(self, text: str) -> str:
-        return text
-
-
-def csv_lines(
-    header: Iterable[str], rows: Iterable[Iterable[str]], delimiter: str = ","
-) -> Iterator[str]:
-    """Yield lines of CSV; cells are neutralised already."""
-    # The line ends of CSV are CR LF, and with them the writer quotes what has either.
-    paper = csv.writer(_Echo(), delimiter=delimiter)
-    yield paper.writerow(header)
-    for row in rows:
-        yield paper.writerow(row)
 
 
 def cell(value: Any) -> str:

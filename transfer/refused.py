@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from hubcustomers import exact_json
-from transfer.cells import neutralise, restore
-from transfer.exports import csv_lines
+from hubcustomers.cells import csv_lines, neutralise, restore
 from transfer.models import Job, RefusedRow
 from transfer.reading import Layout
 

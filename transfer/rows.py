@@ -26,9 +26,9 @@ from hubcustomers.api.fields import (
     points_field,
 )
 from hubcustomers.api.viewsets import KeptSerializer
+from hubcustomers.cells import restore
 from hubcustomers.countries import COUNTRY_CODES
 from hubcustomers.phones import normalise_phone
-from transfer.cells import restore
 from transfer.mapping import CARD_FIELDS, CUSTOM
 from transfer.reading import Cells, Layout
 

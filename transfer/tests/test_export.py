@@ -14,9 +14,9 @@ from accounts.models import Client
 from customers import services
 from customers.factories import CustomerFactory, CustomerListFactory
 from customers.models import Customer, CustomerList, CustomerPrivateRef
+from hubcustomers.cells import neutralise, restore
 from hubcustomers.models import AuditEntry
 from loyalty.factories import LoyaltyCardFactory, post
-from transfer.cells import neutralise, restore
 from transfer.tests.commands import import_file, run, told
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,7 +6,9 @@ has apostrophes there itself gets one more, so every value comes back unchanged.
 cell is no value; the empty text is a lone apostrophe.
 """
 
+import csv
 import re
+from collections.abc import Iterable, Iterator
 
 _FORMULA = re.compile(r"'*(?:[=+\-@\t\r]|\Z)")
 _NEUTRALISED = re.compile(r"'+(?:[=+\-@\t\r]|\Z)")
@@ -24,3 +26,19 @@ def restore(cell: str) -> str | None:
     if cell == "":
         return None
     return cell[1:] if _NEUTRALISED.match(cell) else cell
+
+
+class _Echo:
+    def write(self, text: str) -> str:
+        return text
+
+
+def csv_lines(
+    header: Iterable[str], rows: Iterable[Iterable[str]], delimiter: str = ","
+) -> Iterator[str]:
+    """Yield lines of CSV; cells are neutralised already."""
+    # The line ends of CSV are CR LF, and with them the writer quotes what has either.
+    paper = csv.writer(_Echo(), delimiter=delimiter)
+    yield paper.writerow(header)
+    for row in rows:
+        yield paper.writerow(row)
