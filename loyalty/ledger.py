@@ -31,9 +31,9 @@ WITH card AS (
     RETURNING card.id, card.customer_id, card.balance, card.last_sequence, location.timezone
 ), operation AS (
     INSERT INTO loyalty_loyaltyoperation
-        (account_id, card_id, sequence, delta, new_balance, reason, order_id)
+        (account_id, card_id, sequence, delta, new_balance, reason, order_id, voids_id)
     SELECT %(account)s, id, last_sequence, %(delta)s::numeric, balance, %(reason)s,
-        %(order)s::bigint
+        %(order)s::bigint, %(voids)s::bigint
     FROM card
     RETURNING id, sequence, floor(extract(epoch FROM created_at))::bigint AS created_at,
         reason, delta::text AS delta, new_balance::text AS new_balance
@@ -110,6 +110,7 @@ def post_operation(
     delta: Decimal,
     reason: str | None = None,
     order: OrderPlace | None = None,
+    voids: int | None = None,
     caused_by: int | None = None,
 ) -> OperationRow:
     """Add an operation to a card and move its balance by delta points (spec 4.3).
@@ -119,6 +120,7 @@ def post_operation(
         delta: Points to add, negative to remove points; at most 6 decimals.
         reason: Sentence the customer reads in the card's history.
         order: The order it belongs to.
+        voids: The card's operation that this is the opposite of.
         caused_by: The client that posts it and hears no event; None for the back-office.
 
     Returns:
@@ -137,6 +139,7 @@ def post_operation(
         "delta": delta,
         "reason": reason,
         "order": None if order is None else order.order_id,
+        "voids": voids,
         "order_location": None if order is None else order.location_number,
     }
     with customer_update(

@@ -1,7 +1,7 @@
 """Loyalty cards and the operations that move their balance."""
 
 from django.db import models
-from django.db.models import Q, Value
+from django.db.models import OuterRef, Q, Subquery, Value
 from django.db.models.functions import Now
 
 from customers.models import Customer, CustomerList
@@ -59,6 +59,15 @@ class LoyaltyCard(TenantModel):
         return loyalty_card_ids.encode(self.pk)
 
 
+class LoyaltyOperationQuerySet(TenantQuerySet):
+    """Operations of tenants."""
+
+    def with_voids(self) -> "LoyaltyOperationQuerySet":
+        """Return the rows, each with ``voided_by_id``: the operation that voids it, or None."""
+        voids = LoyaltyOperation.objects.filter(account=OuterRef("account"), voids=OuterRef("pk"))
+        return self.annotate(voided_by_id=Subquery(voids.values("pk")[:1]))
+
+
 class LoyaltyOperation(TenantModel):
     """One immutable movement on a card; the card's balance is the last ``new_balance``."""
 
@@ -71,14 +80,31 @@ class LoyaltyOperation(TenantModel):
         Order, on_delete=models.PROTECT, null=True, blank=True, related_name="loyalty_operations"
     )
     reason = models.CharField(max_length=1000, null=True, blank=True)
+    # The operation whose opposite this is. A trigger judges it; a key would cost each deleted
+    # operation a look-up, and what never changes and goes with its card cannot dangle.
+    voids = TenantForeignKey(
+        "self",
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    objects = TenantQuerySet.as_manager()
+    objects = LoyaltyOperationQuerySet.as_manager()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "card", "sequence"], name="loyalty_operation_sequence_uniq"
+            ),
+            models.UniqueConstraint(
+                fields=["account", "voids"],
+                name="loyalty_operation_voids_uniq",
+                condition=Q(voids__isnull=False),
+                violation_error_code="voids",
+                violation_error_message="has already been voided",
             ),
             # To PostgreSQL NaN is larger than any number, and numeric columns take it.
             models.CheckConstraint(

@@ -19,6 +19,7 @@ from hubcustomers.backoffice.scoping import EDIT, VIEW, ScopedModelAdmin
 from hubcustomers.public_ids import customer_ids, loyalty_card_ids
 from loyalty import ledger, services
 from loyalty.admin.forms import CardForm, NewCardForm, PointsForm
+from loyalty.admin.tables import void_of
 from loyalty.models import LoyaltyCard, LoyaltyOperation
 
 _LATEST = 20
@@ -220,14 +221,15 @@ def _operation_table(card: LoyaltyCard) -> dict[str, Any]:
     return {
         "title": "Latest operations",
         "links": [("All operations", f"{every}?card={card.pk}")],
-        "headers": ["time", "points", "new balance", "reason"],
+        "headers": ["time", "points", "new balance", "reason", "void"],
         "rows": [
             [
-                local(row.created_at, zone),
+                link(row, local(row.created_at, zone)),
                 plain_decimal(row.delta),
                 plain_decimal(row.new_balance),
                 short(row.reason or "-"),
+                void_of(row),
             ]
-            for row in operations.order_by("-sequence")[:_LATEST]
+            for row in operations.with_voids().order_by("-sequence")[:_LATEST]
         ],
     }

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError as ApiValidationError
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -38,6 +39,22 @@ class CardForm(ServiceForm):
         """Return the field; an empty name is a name."""
         value = super().sent(name)
         return value or "" if name == "name" else value
+
+
+class VoidForm(forms.Form):
+    """Why an operation is voided."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=1000,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=_("The customer reads this in the card's history."),
+    )
+
+    def refuse(self, faults: Faults) -> None:
+        """Show what refused the void."""
+        for _name, sentence in faults:
+            self.add_error(None, sentence)
 
 
 class PointsForm(forms.Form):
