@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "django_filters",
     "hubcustomers",
     "accounts",
+    "signin",
     "callbacks",
     "customers",
     "orders",

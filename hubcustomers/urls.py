@@ -6,7 +6,6 @@ from django.contrib import admin
 from django.urls import URLPattern, path
 from django.views.generic import RedirectView
 
-from accounts.signin import views as signin
 from accounts.viewsets import AccountViewSet, LocationViewSet
 from callbacks.viewsets import CallbackViewSet, EventViewSet
 from customers.viewsets import CustomerListViewSet, CustomerViewSet
@@ -14,6 +13,7 @@ from hubcustomers.api import errors
 from hubcustomers.api.viewsets import HubViewSet
 from loyalty.orders import LoyaltyOrderViewSet
 from loyalty.viewsets import LoyaltyCardViewSet, LoyaltyOperationViewSet
+from signin import views as signin
 
 INDEX = {"get": "list", "post": "create"}
 READ_INDEX = {"get": "list"}

@@ -12,8 +12,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from unfold.forms import AuthenticationForm
 
-from accounts.signin.forms import ConfirmForm
 from hubcustomers.backoffice.asked_again import note_confirmed
+from signin.forms import ConfirmForm
 
 
 class SignInView(LoginView):
