@@ -1,40 +1,14 @@
-"""How far something long is: said by commands, and shown on the page of a job."""
+"""How far a job is, for its page."""
 
-import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
+from hubcustomers.progress import in_words
 from transfer.models import Job, State
-
-
-class Progress:
-    """Writes rows done, the rate and the time left, once it takes longer than two seconds."""
-
-    def __init__(self, stream: Any, total: int = 0, done: int = 0) -> None:
-        """Take where to write, how many rows there are (0: unknown), and were done before."""
-        self.stream, self.total = stream, total
-        self._begin, self._before = time.monotonic(), done
-        self._next = self._begin + 2
-
-    def tell(self, done: int) -> None:
-        """Take how many rows are done."""
-        now = time.monotonic()
-        if now < self._next:
-            return
-        self._next = now + 1
-        rate = (done - self._before) / (now - self._begin)
-        text = f"{done:,} rows, {rate:,.0f} a second"
-        if self.total and rate:
-            left = (self.total - done) / rate
-            percent = 100 * done // self.total
-            text = f"{percent} %, {done:,} of {self.total:,} rows, {rate:,.0f} a second,"
-            text += f" {_time(left)} left"
-        self.stream.write(text)
 
 
 @dataclass(frozen=True)
@@ -66,7 +40,7 @@ def pace(job: Job) -> Pace:
         values = {
             "text": text,
             "rate": number_format(round(rate), force_grouping=True),
-            "left": _time(max(0, job.total - job.done) / rate),
+            "left": in_words(max(0, job.total - job.done) / rate),
         }
         text = _("%(text)s, %(rate)s a second, %(left)s left") % values
     return Pace(percent, short, text)
@@ -77,8 +51,3 @@ def _rate(job: Job) -> float:
         return 0.0
     seconds = (timezone.now() - job.started_at).total_seconds()
     return job.done / seconds if seconds > 0 else 0.0
-
-
-def _time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -12,9 +12,9 @@ from accounts.models import Client
 from customers.models import CustomerList
 from hubcustomers.backoffice import audit
 from hubcustomers.exceptions import InvalidField
+from hubcustomers.progress import Progress
 from transfer.commandline import WRONG, find_list, output
 from transfer.exports import FORMATS, Wanted, export
-from transfer.progress import Progress
 
 _FILTERS = ("private_ref", "email", "phone")
 

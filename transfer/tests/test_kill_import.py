@@ -125,7 +125,7 @@ def interrupted(customer_list: CustomerList, file: Path, monkeypatch: Any, *word
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("transfer.progress.Progress.tell", stop)
+        patch.setattr("hubcustomers.progress.Progress.tell", stop)
         ended = import_file(file, customer_list, *words)
     assert (ended.status, done(customer_list)) == (1, 100)
 
@@ -169,10 +169,10 @@ def test_a_run_that_another_one_took_over_writes_no_more(customer_list, file, mo
         if not taken:
             taken.append(1)
             with monkeypatch.context() as patch:
-                patch.setattr("transfer.progress.Progress.tell", lambda *_: None)
+                patch.setattr("hubcustomers.progress.Progress.tell", lambda *_: None)
                 assert import_file(file, customer_list).status == 1
 
-    monkeypatch.setattr("transfer.progress.Progress.tell", take_over)
+    monkeypatch.setattr("hubcustomers.progress.Progress.tell", take_over)
 
     ended = import_file(file, customer_list)
 

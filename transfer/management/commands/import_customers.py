@@ -16,10 +16,10 @@ from accounts.models import Client
 from accounts.services import get_client
 from customers.models import CustomerList
 from hubcustomers.backoffice.refusals import REFUSALS, faults_in
+from hubcustomers.progress import Progress
 from transfer import imports, jobs, mapping
 from transfer.commandline import WRONG, find_list, output
 from transfer.models import Job, State
-from transfer.progress import Progress
 from transfer.reading import Layout, UnreadableFile, examine, fingerprint
 from transfer.refused import drop_refused, refused_text
 
