@@ -1,7 +1,6 @@
 """Idempotency-Key: a till that repeats its call has it done once (design section 5)."""
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -104,31 +103,32 @@ class Attempt:
             cursor.execute(_COMPLETE, [answer.status, answer.body, self._account_id, self._row])
 
 
-def erase_answers(account_id: int, public_id: str, fields: Iterable[str]) -> None:
-    """Blank fields of an object in every answer kept for repeated requests.
+def erase_answers(account_id: int, public_ids: Sequence[str], fields: Iterable[str]) -> None:
+    """Blank fields of objects in every answer kept for repeated requests.
 
     Args:
         account_id: The account.
-        public_id: The object's id; an answer that shows it elsewhere is blanked there too.
+        public_ids: The objects' ids; an answer that shows one elsewhere is blanked there too.
         fields: The names to set to null.
     """
-    names = set(fields)
+    ids, names = set(public_ids), set(fields)
+    # Ids are letters and digits, so any of them may stand in a pattern as it is.
     kept = IdempotentAnswer.objects.for_account(account_id).filter(
-        body__contains=json.dumps(public_id)
+        body__regex=f'"({"|".join(public_ids)})"'
     )
     for answer in kept:
         data = exact_json.loads(answer.body or "null")
-        _blank(data, public_id, names)
+        _blank(data, ids, names)
         # Its day may end meanwhile, so the row need not be there any more.
         kept.filter(pk=answer.pk).update(body=exact_json.dumps(data).decode())
 
 
-def _blank(data: Any, public_id: str, names: set[str]) -> None:
+def _blank(data: Any, public_ids: set[str], names: set[str]) -> None:
     if isinstance(data, dict):
-        if data.get("id") == public_id:
+        if isinstance(data.get("id"), str) and data["id"] in public_ids:
             data.update((name, None) for name in names & data.keys())
         for value in data.values():
-            _blank(value, public_id, names)
+            _blank(value, public_ids, names)
     elif isinstance(data, list):
         for value in data:
-            _blank(value, public_id, names)
+            _blank(value, public_ids, names)

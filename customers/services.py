@@ -3,6 +3,7 @@
 Each function expects to run inside a transaction or opens one; the database judges last.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
@@ -13,9 +14,9 @@ from django.db import connection as database
 
 from accounts.idempotency import erase_answers
 from accounts.models import Account, Client, Connection, Location
-from callbacks.outbox import erase_states
+from callbacks.outbox import any_listener, erase_states
 from customers import consent
-from customers.erasure import run_erasers
+from customers.erasure import Erased, run_erasers
 from customers.events import customer_update, record_customer_created, record_list_renamed
 from customers.models import ANONYMISED_FIELDS, Customer, CustomerList, CustomerPrivateRef
 from hubcustomers.api.fields import merge_custom_fields
@@ -251,18 +252,51 @@ def anonymise_customer(customer: Customer, *, client: Client | None = None) -> b
     Returns:
         False where the customer was anonymised before, and nothing changed.
     """
-    if customer.anonymised:
-        return False
-    before = {name: getattr(customer, name) for name in ANONYMISED_FIELDS}
-    with _told(customer, client, erase=True):
+    return anonymise_customers([customer], client=client) > 0
+
+
+def anonymise_customers(customers: Sequence[Customer], *, client: Client | None = None) -> int:
+    """Do the same to several locked customers of one account, in few statements.
+
+    Returns:
+        How many were not anonymised before.
+    """
+    erased = [
+        Erased(customer, {name: getattr(customer, name) for name in ANONYMISED_FIELDS})
+        for customer in customers
+        if not customer.anonymised
+    ]
+    if not erased:
+        return 0
+    account_id = erased[0].customer.account_id
+    ids = [customer.pk for customer, _before in erased]
+    caused_by = None if client is None else client.pk
+    _blank([customer for customer, _before in erased], client)
+    run_erasers(erased, caused_by=caused_by)
+    erase_states(account_id, "customer", ids, ANONYMISED_FIELDS)
+    public_ids = [customer.public_id for customer, _before in erased]
+    erase_answers(account_id, public_ids, ANONYMISED_FIELDS)
+    return len(erased)
+
+
+def _blank(customers: list[Customer], client: Client | None) -> None:
+    """Blank the rows; where somebody listens, one by one, each with its event."""
+    for customer in customers:
         customer.anonymised = True
         for name in ANONYMISED_FIELDS:
             setattr(customer, name, None)
-        customer.save(update_fields=["anonymised", *ANONYMISED_FIELDS])
-    run_erasers(customer, caused_by=None if client is None else client.pk, before=before)
-    erase_states(customer.account_id, "customer", [customer.pk], ANONYMISED_FIELDS)
-    erase_answers(customer.account_id, customer.public_id, ANONYMISED_FIELDS)
-    return True
+    account_id = customers[0].account_id
+    caused_by = None if client is None else client.pk
+    alone = len(customers) == 1
+    if alone or any_listener(account_id, "customer", "update", caused_by=caused_by):
+        for customer in customers:
+            with _told(customer, client, erase=True):
+                customer.save(update_fields=["anonymised", *ANONYMISED_FIELDS])
+        return
+    rows = Customer.objects.for_account(account_id)
+    rows.filter(pk__in=[customer.pk for customer in customers]).update(
+        anonymised=True, **dict.fromkeys(ANONYMISED_FIELDS)
+    )
 
 
 def _told(

@@ -12,6 +12,6 @@ class OrdersConfig(AppConfig):
         """Have anonymising a customer reach its orders too."""
         # Models cannot be imported before Django has started.
         from customers.erasure import register_eraser
-        from orders.erasure import erase_from_orders
+        from orders.erasure import erase_from_orders, erase_from_orders_of_many
 
-        register_eraser(erase_from_orders)
+        register_eraser(erase_from_orders, of_many=erase_from_orders_of_many)

@@ -4,13 +4,14 @@ Orders whose link to the customer was lost with its list are out of reach: nothi
 any more whose they were.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import connection
 
 from accounts.models import Account
 from callbacks.outbox import any_listener, erase_states
+from customers.erasure import Erased
 from customers.models import ANONYMISED_FIELDS, Customer
 from hubcustomers import exact_json
 from orders.events import record_orders_anonymised
@@ -19,8 +20,8 @@ from orders.reads import orders_of_customer
 _ERASE = """
 UPDATE orders_order SET customer_snapshot = customer_snapshot || %(blank)s::jsonb,
     version = version + 1
-WHERE account_id = %(account)s AND customer_id = %(customer)s
-RETURNING id
+WHERE account_id = %(account)s AND customer_id = ANY(%(customers)s)
+RETURNING id, customer_id
 """
 
 
@@ -29,20 +30,28 @@ def erase_from_orders(customer: Customer, caused_by: int | None, before: Mapping
 
     No order of the customer can be placed or changed meanwhile: those lock it first.
     """
+    erase_from_orders_of_many([Erased(customer, before)], caused_by)
+
+
+def erase_from_orders_of_many(erased: Sequence[Erased], caused_by: int | None) -> None:
+    """Do the same for several locked customers of one account."""
+    account_id = erased[0].customer.account_id
     values: dict[str, Any] = {
-        "account": customer.account_id,
-        "customer": customer.pk,
+        "account": account_id,
+        "customers": [customer.pk for customer, _before in erased],
         "blank": exact_json.dumps(
             {**dict.fromkeys(ANONYMISED_FIELDS), "anonymised": True}
         ).decode(),
     }
     with connection.cursor() as cursor:
         cursor.execute(_ERASE, values)
-        erased = [number for (number,) in cursor.fetchall()]
-    if not erased:
+        orders = cursor.fetchall()
+    if not orders:
         return
-    erase_states(customer.account_id, "order", erased, ANONYMISED_FIELDS, inside="customer")
-    if any_listener(customer.account_id, "order", "update", caused_by=caused_by):
-        rows = orders_of_customer(customer.account_id, customer.pk)
-        account = Account.objects.get(pk=customer.account_id)
-        record_orders_anonymised(rows, account, customer.pk, caused_by=caused_by)
+    ids = [order for order, _customer in orders]
+    erase_states(account_id, "order", ids, ANONYMISED_FIELDS, inside="customer")
+    if any_listener(account_id, "order", "update", caused_by=caused_by):
+        account = Account.objects.get(pk=account_id)
+        for number in sorted({customer for _order, customer in orders}):
+            rows = orders_of_customer(account_id, number)
+            record_orders_anonymised(rows, account, number, caused_by=caused_by)
