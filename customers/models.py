@@ -273,3 +273,33 @@ class ConsentChange(TenantModel):
 
     def __str__(self) -> str:
         return f"consent change {self.pk}"
+
+
+class Erasure(TenantModel):
+    """One customer that was anonymised, and when; a trigger writes it, whoever anonymises.
+
+    Nothing here tells who it was. The database neither changes nor deletes a row, not even
+    with the customer's list: after an older backup is restored, the register says whom to
+    anonymise again.
+    """
+
+    # No keys: the row outlives both.
+    customer_list_id = models.BigIntegerField()
+    customer_id = models.BigIntegerField()
+    # Tells whether an id still means the same customer after a restore.
+    customer_created_at = models.DateTimeField()
+    # Null where it was before the register began.
+    erased_at = models.DateTimeField(null=True)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "customer_id"], name="customers_erasure_customer_uniq"
+            )
+        ]
+        indexes = [models.Index(fields=["account", "id"], name="customers_erasure_account_idx")]
+
+    def __str__(self) -> str:
+        return f"erasure {self.pk}"

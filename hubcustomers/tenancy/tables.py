@@ -25,6 +25,7 @@ ACCOUNT_TABLES = {
     "customers_consentchange",
     "customers_customer",
     "customers_customerprivateref",
+    "customers_erasure",
     "loyalty_loyaltycard",
     "loyalty_loyaltyoperation",
     "orders_order",
