@@ -40,7 +40,7 @@ _SHORTEST_TELLING = 6
 _SHORTEST_NUMBER = 7
 # Blocks of 8 KB read by one statement; between two of them the caller hears how far it is.
 _BLOCKS = 4096
-_SESSIONS = ("django_session", "session_data")
+_SESSIONS = ("signin_session", "session_data")
 
 
 # --- what to look for ---------------------------------------------------------------

@@ -44,7 +44,6 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.postgres",
     "django.contrib.staticfiles",
@@ -73,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "signin.sessions.SessionLimitsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "hubcustomers.urls"
@@ -151,6 +151,16 @@ USE_TZ = True
 STATIC_URL = "/static/"
 # The admin's files are served from where they are installed; nothing has to be collected.
 WHITENOISE_USE_FINDERS = True
+
+# --- signing in ---------------------------------------------------------------------
+# Sessions are kept where it is known whose they are, so that all of somebody's can be ended.
+SESSION_ENGINE = "signin.sessions"
+# Nobody stays signed in for longer, at work or away; closing the browser ends it as well.
+SESSION_COOKIE_AGE = (env_int("HUB_SESSION_HOURS", 12) or 12) * 3600
+SESSION_IDLE_SECONDS = (env_int("HUB_SESSION_IDLE_MINUTES", 60) or 60) * 60
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+# How many proxies of ours stand in front, each adding to X-Forwarded-For.
+PROXIES = env_int("HUB_PROXIES", 1 if env_bool("HUB_HTTPS") else 0)
 
 # --- security -----------------------------------------------------------------------
 SESSION_COOKIE_HTTPONLY = True

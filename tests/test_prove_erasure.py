@@ -15,7 +15,6 @@ import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
-from django.contrib.sessions.backends.db import SessionStore
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
@@ -27,6 +26,7 @@ from customers.factories import CustomerFactory
 from customers.models import Customer
 from loyalty.factories import LoyaltyCardFactory, post
 from orders.models import Order
+from signin.sessions import SessionStore
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -257,7 +257,7 @@ def test_it_finds_sessions_packed_or_not(erased: Customer, values: Path, padding
     session["draft"] = {"mail": PERSON["email"].upper(), "padding": padding}
     session.save()
 
-    assert places(erased, values) == {"django_session.session_data": {"email"}}
+    assert places(erased, values) == {"signin_session.session_data": {"email"}}
 
 
 def test_it_finds_what_an_operation_says(erased: Customer, values: Path) -> None:

@@ -7,7 +7,6 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.contrib.sessions.models import Session
 from django.db import models
 from django.test import Client as DjangoClient
 from django.urls import reverse
@@ -25,6 +24,7 @@ from hubcustomers.models import AuditEntry
 from hubcustomers.tests.desk import Desk, add_url, boss_desk, list_url, member_desk, staff, url
 from loyalty.factories import LoyaltyCardFactory, post
 from loyalty.models import LoyaltyCard, LoyaltyOperation
+from signin.models import Session
 from transfer.factories import JobFactory
 from transfer.models import Job
 
