@@ -135,6 +135,9 @@ class Customer(TenantModel):
     # Counts changes; orders the events that tell them.
     version = models.BigIntegerField(default=0, db_default=0, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    # When what is told of the person changed last, kept by a trigger; statistics and versions do
+    # not count. Null where nothing ever changed.
+    updated_at = models.DateTimeField(null=True, editable=False)
 
     objects = TenantQuerySet.as_manager()
 
