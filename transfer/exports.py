@@ -4,10 +4,12 @@ An export of customers imports again to the same state (docs/import.md).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db import connection, transaction
 from django.db.models import F, Q
 
 from customers.filters import CustomerFilter
@@ -207,6 +209,22 @@ def _operation(row: Any, private_ref: str | None) -> Row:
 
 
 # --- on paper ---------------------------------------------------------------------------
+
+
+@contextmanager
+def one_moment() -> Iterator[None]:
+    """Let everything that is read inside be as of one moment, however long it takes."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            cursor.execute("SET LOCAL statement_timeout = 0")
+        yield
+
+
+def export_at_one_moment(kind: str, wanted: Wanted, form: str) -> Iterator[str]:
+    """Yield the text of an export, all of it as of one moment."""
+    with one_moment():
+        yield from export(kind, wanted, form)
 
 
 def export(kind: str, wanted: Wanted, form: str) -> Iterator[str]:

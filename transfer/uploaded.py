@@ -1,9 +1,10 @@
 """Imports of uploaded files: the rows wait in the database until a worker takes them."""
 
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
 from typing import Any, BinaryIO
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +18,9 @@ from transfer.refused import drop_refused
 from transfer.rows import RowReader
 
 KIND = "import"
+# Not at work: what was asked of it can still be changed.
+OPEN_TO_CHANGES = (State.DRAFT, State.CHECKED)
+CLOSED = _("The import is at work already, or over.")
 COUNTED = {
     "created": _("customers created"),
     "updated": _("customers updated"),
@@ -65,6 +69,37 @@ def stage(customer_list: CustomerList, file: BinaryIO, *, title: str, user: Any)
 def layout_of(job: Job) -> Layout:
     """Return the layout of the job's file."""
     return Layout(**job.options["layout"])
+
+
+def try_rows(job: Job, options: Options) -> None:
+    """Queue the import as one that judges every row and writes none.
+
+    Raises:
+        ValidationError: It is at work already, or over.
+    """
+    _claim_for(job, OPEN_TO_CHANGES)
+    drop_refused(job)
+    job.options = replace(options, dry_run=True).as_json()
+    jobs.start(job)
+
+
+def begin(job: Job) -> None:
+    """Queue the import that was tried.
+
+    Raises:
+        ValidationError: It was not tried, or is at work already.
+    """
+    _claim_for(job, (State.CHECKED,))
+    drop_refused(job)
+    job.options = replace(Options.of(job), dry_run=False).as_json()
+    jobs.start(job)
+
+
+def _claim_for(job: Job, states: Iterable[State]) -> None:
+    """Lock the job until the transaction ends; two people may press at once."""
+    rows = Job.objects.for_account(job.account_id).filter(pk=job.pk, state__in=list(states))
+    if rows.select_for_update().first() is None:
+        raise ValidationError(CLOSED)
 
 
 def step_of_import(job: Job) -> bool:

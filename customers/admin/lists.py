@@ -31,7 +31,8 @@ class CustomerListAdmin(ScopedModelAdmin):
     """Customer lists: created, renamed, and deleted with everything in them."""
 
     role_may = {
-        Role.MANAGER: EDIT | {"delete"},
+        # Further pages, of apps that this one does not know, are for who has these rights.
+        Role.MANAGER: EDIT | {"delete", "import", "export"},
         Role.SUPPORT: VIEW,
         Role.PRIVACY: VIEW,
         Role.OPERATOR: VIEW,

@@ -66,6 +66,7 @@ class Confirmation:
         counts: What it touches, counted now.
         typed: What must be typed to confirm, None where the button is enough.
         next_url: Where to go afterwards; None for the object's page.
+        danger: Whether the button warns.
     """
 
     title: str
@@ -76,6 +77,7 @@ class Confirmation:
     counts: Sequence[tuple[str, int]] = ()
     typed: str | None = None
     next_url: str | None = None
+    danger: bool = True
 
 
 def confirm(model_admin: Any, request: HttpRequest, obj: Any, asked: Confirmation) -> HttpResponse:

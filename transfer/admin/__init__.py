@@ -1,5 +1,6 @@
 """The back-office of background jobs, imports and exports."""
 
+from transfer.admin import exporting, importing
 from transfer.admin.jobs import JobAdmin
 
-__all__ = ["JobAdmin"]
+__all__ = ["JobAdmin", "exporting", "importing"]

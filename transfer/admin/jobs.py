@@ -164,7 +164,7 @@ class JobAdmin(ScopedModelAdmin):
             colour=_COLOURS.get(obj.state, ""),
             pace=pace(obj),
             active=obj.state in ACTIVE,
-            counts=_counts(obj),
+            counts=counts_of(obj),
             details=details,
             tables=details.tables,
         )
@@ -208,6 +208,7 @@ def _place(job: Job) -> Any:
     return job.account if job.customer_list is None else place_of(job.customer_list)
 
 
-def _counts(job: Job) -> list[tuple[Any, int]]:
+def counts_of(job: Job) -> list[tuple[Any, int]]:
+    """Return what came of it, each count with its name."""
     counted = jobs.counted_by(job)
     return [(title, job.counts[name]) for name, title in counted.items() if name in job.counts]

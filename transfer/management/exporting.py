@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection, transaction
 
 from accounts.models import Client
 from customers.models import CustomerList
@@ -14,7 +13,7 @@ from hubcustomers.backoffice import audit
 from hubcustomers.exceptions import InvalidField
 from hubcustomers.progress import Progress
 from transfer.commandline import WRONG, find_list, output
-from transfer.exports import FORMATS, Wanted, export
+from transfer.exports import FORMATS, Wanted, export, one_moment
 
 _FILTERS = ("private_ref", "email", "phone")
 
@@ -62,14 +61,7 @@ class ExportCommand(BaseCommand):
         progress = Progress(self.stderr)
         count = -1 if options["format"] == "csv" else 0
         try:
-            with (
-                output(options["output"], self.stdout) as file,
-                transaction.atomic(),
-                connection.cursor() as cursor,
-            ):
-                # All rows as of one moment, however long it takes.
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-                cursor.execute("SET LOCAL statement_timeout = 0")
+            with output(options["output"], self.stdout) as file, one_moment():
                 for text in export(self.kind, wanted, options["format"]):
                     file.write(text)
                     count += 1

@@ -1,0 +1,88 @@
+"""The button that exports a customer list."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.http import HttpRequest, StreamingHttpResponse
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Client
+from customers.admin.lists import CustomerListAdmin, place_of
+from customers.filters import CustomerFilter
+from customers.models import CustomerList
+from hubcustomers.backoffice import pages
+from hubcustomers.backoffice.asked_again import asks_again
+from hubcustomers.backoffice.display import button
+from hubcustomers.backoffice.extending import add_page
+from hubcustomers.exceptions import InvalidField
+from transfer.admin.forms import ExportForm
+from transfer.exports import Wanted, export_at_one_moment
+
+TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl; charset=utf-8"}
+
+
+@button(_("Export"), icon="download", permission="export")
+@asks_again
+def export_list(model_admin: Any, request: HttpRequest, object_id: str) -> Any:
+    """Ask what is wanted, and send it as a file."""
+    obj: CustomerList = pages.find(model_admin, request, object_id)
+    form = ExportForm(request.POST or None, account_id=obj.account_id)
+    if request.method == "POST" and form.is_valid():
+        wanted = _wanted(obj, form.cleaned_data)
+        try:
+            CustomerFilter.read(dict(wanted.filters), country=place_of(obj).country)
+        except InvalidField as error:
+            for name, sentence in error.errors:
+                form.add_error(name, sentence)
+        else:
+            model_admin.audit(request, obj, "exported")
+            return _file(obj, wanted, form.cleaned_data)
+    return pages.page(
+        model_admin,
+        request,
+        obj,
+        "admin/hub/form.html",
+        title=_("Export"),
+        form=form,
+        button=_("Download"),
+        text=_(
+            "The file holds personal data: keep it no longer than you need it. Cells that a"
+            " spreadsheet would take for a formula have an apostrophe before them."
+        ),
+    )
+
+
+def _wanted(customer_list: CustomerList, data: dict[str, Any]) -> Wanted:
+    zone = ZoneInfo(place_of(customer_list).timezone)
+    client = Client.objects.filter(name=data["client"]).values_list("pk", flat=True).first()
+
+    def begin(day: date | None) -> datetime | None:
+        return None if day is None else datetime.combine(day, time(), zone)
+
+    return Wanted(
+        customer_list=customer_list,
+        client_id=client or 0,
+        filters={name: data[name] for name in ("email", "phone") if data[name]},
+        after=begin(data["after"]),
+        before=begin(data["before"]),
+    )
+
+
+def _file(customer_list: CustomerList, wanted: Wanted, data: dict[str, Any]) -> Any:
+    kind, form = data["kind"], data["form"]
+    name = f"{kind}-{customer_list.public_id}.{form}"
+    return send(export_at_one_moment(kind, wanted, form), name=name, form=form)
+
+
+def send(text: Iterator[str], *, name: str, form: str) -> StreamingHttpResponse:
+    """Return the text as a file to keep."""
+    response = StreamingHttpResponse(text, content_type=TYPES[form])
+    response["Content-Disposition"] = content_disposition_header(True, name) or ""
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+add_page(CustomerListAdmin, export_list, right="export")
