@@ -5,12 +5,14 @@ from functools import cached_property
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
+from accounts.redirect_uris import validate_redirect_uris
 from accounts.scopes import Scope, validate_scope
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.encryption import decrypt
 from hubcustomers.exceptions import AccessRefused, ObjectNotFound
-from hubcustomers.public_ids import account_ids, location_id
+from hubcustomers.public_ids import account_ids, connection_ids, location_id
 from hubcustomers.tenancy.models import TenantForeignKey, TenantModel, TenantQuerySet
 from hubcustomers.validators import validate_country, validate_currency, validate_time_zone
 
@@ -96,6 +98,17 @@ class Client(models.Model):
     client_id = models.CharField(max_length=64, editable=False)
     # Encrypted, not hashed: events are signed with it.
     sealed_secret = models.CharField(max_length=255, editable=False)
+    redirect_uris = models.TextField(
+        _("redirect URIs"),
+        blank=True,
+        default="",
+        max_length=20_000,
+        validators=[validate_redirect_uris],
+        help_text=_(
+            "One a line. Who allows the application something is sent back to one of these, "
+            "and only when the application asks for it letter by letter."
+        ),
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -116,6 +129,10 @@ class Client(models.Model):
     def client_secret(self) -> str:
         """Return the secret in the clear."""
         return decrypt(self.sealed_secret)
+
+    def may_redirect_to(self, uri: str) -> bool:
+        """Return whether the URI is registered, letter by letter."""
+        return uri in self.redirect_uris.split()
 
 
 class Connection(TenantModel):
@@ -138,6 +155,8 @@ class Connection(TenantModel):
     customer_list = TenantForeignKey(
         "customers.CustomerList", null=True, blank=True, on_delete=models.SET_NULL
     )
+    # A client that names its devices has a connection for each (companion, section 10).
+    device_id = models.CharField(max_length=255, blank=True, default="", editable=False)
     blocked_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -154,6 +173,11 @@ class Connection(TenantModel):
                 "else with account[",
             )
         ]
+
+    @property
+    def public_id(self) -> str:
+        """Return the id that clients see, as ``app_instance_id``."""
+        return connection_ids.encode(self.pk)
 
     def __str__(self) -> str:
         place = f"{self.account} / {self.location}" if self.location_id else str(self.account)
@@ -212,6 +236,41 @@ class AccessToken(TenantModel):
 
     def __str__(self) -> str:
         return f"token {self.pk}"
+
+
+class AuthorizationCode(TenantModel):
+    """What a staff user allowed a client, until the client exchanges the code for a token.
+
+    Only a hash of the code is kept; ``used_at`` is set once, and a used code stays for a day.
+    """
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="+")
+    location = TenantForeignKey(Location, null=True, db_cascade=True, related_name="+")
+    customer_list = TenantForeignKey(
+        "customers.CustomerList", null=True, db_cascade=True, related_name="+"
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_constraint=False
+    )
+    scope = models.CharField(max_length=1000, validators=[validate_scope])
+    device_id = models.CharField(max_length=255, blank=True)
+    redirect_uri = models.CharField(max_length=2000)
+    code_hash = models.BinaryField(max_length=32)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    used_at = models.DateTimeField(null=True)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["code_hash"], name="accounts_authorizationcode_hash_uniq"
+            )
+        ]
+        indexes = [models.Index(fields=["account", "created_at"], name="accounts_code_created_idx")]
+
+    def __str__(self) -> str:
+        return f"code {self.pk}"
 
 
 class Membership(models.Model):

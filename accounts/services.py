@@ -1,12 +1,15 @@
 """Accounts, locations, clients and connections: found by name or made."""
 
 import secrets
+from typing import Any
 
 from django.db import connection as database
 from django.db import transaction
 from django.db.models import Max
 
+from accounts import tokens
 from accounts.models import Account, Client, Connection, Location
+from hubcustomers.backoffice import audit
 from hubcustomers.encryption import encrypt
 from hubcustomers.tenancy.locks import lock_account
 
@@ -94,6 +97,7 @@ def create_connection(
     scope: str,
     location: Location | None = None,
     customer_list_id: int | None = None,
+    device_id: str = "",
 ) -> Connection:
     """Connect a client to an account, or to one location of it.
 
@@ -106,7 +110,25 @@ def create_connection(
         location=location,
         scope=scope.replace(" ", ""),
         customer_list_id=customer_list_id,
+        device_id=device_id,
     )
     connection.full_clean(exclude=["customer_list"])
     connection.save()
     return connection
+
+
+def change_grant(
+    connection: Connection, *, scope: str, customer_list_id: int | None, user: Any
+) -> None:
+    """Let an existing connection do what the user has just allowed, and nothing else."""
+    given = {"scope": scope, "customer_list_id": customer_list_id}
+    changed = [name for name, value in given.items() if getattr(connection, name) != value]
+    if not changed:
+        return
+    for name in changed:
+        setattr(connection, name, given[name])
+    connection.__dict__.pop("grants", None)
+    connection.save(update_fields=changed)
+    tokens.forget_tokens()
+    fields = [name.removesuffix("_id") for name in changed]
+    audit.record(user, connection, "changed", fields=fields)

@@ -9,8 +9,8 @@ from threading import Lock
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.models import AccessToken, Connection
-from hubcustomers.exceptions import DomainError
+from accounts.models import AccessToken, Client, Connection
+from hubcustomers.exceptions import AccessRefused, DomainError
 
 
 class TokenRefused(DomainError):
@@ -21,7 +21,7 @@ def issue_token(connection: Connection) -> str:
     """Return a new token of the connection; nobody can read it again."""
     token = secrets.token_hex(20)
     AccessToken.objects.create(
-        account_id=connection.account_id, connection=connection, token_hash=_hash(token)
+        account_id=connection.account_id, connection=connection, token_hash=hash_of(token)
     )
     return token
 
@@ -34,6 +34,30 @@ def revoke_tokens(connection: Connection) -> int:
     count = revoked.update(revoked_at=timezone.now())
     forget_tokens()
     return count
+
+
+def revoke_token(token: str, *, client: Client | None = None) -> bool:
+    """Revoke one token for good; return False where nobody knows it as one that works.
+
+    Raises:
+        AccessRefused: It is another client's than the one that asks.
+    """
+    row = AccessToken.objects.filter(token_hash=hash_of(token)).select_related("connection").first()
+    if row is None:
+        return False
+    if client is not None and row.connection.client_id != client.pk:
+        raise AccessRefused("The token is another client's.")
+    return revoke_one(row.connection, row.pk)
+
+
+def revoke_one(connection: Connection, token_id: int) -> bool:
+    """Revoke one of the connection's tokens; return False where it was revoked already."""
+    live = AccessToken.objects.for_account(connection.account_id).filter(
+        connection=connection, revoked_at=None
+    )
+    revoked = live.filter(pk=token_id).update(revoked_at=timezone.now())
+    forget_tokens()
+    return bool(revoked)
 
 
 def set_blocked(connection: Connection, *, blocked: bool) -> None:
@@ -52,7 +76,7 @@ def find_connection(token: str) -> Connection:
     Raises:
         TokenRefused: Unknown, revoked, or the connection is blocked.
     """
-    token_hash = _hash(token)
+    token_hash = hash_of(token)
     known = _remembered.get(token_hash)
     if known is not None:
         return known
@@ -79,8 +103,11 @@ def forget_tokens() -> None:
     _remembered.clear()
 
 
-def _hash(token: str) -> bytes:
-    # Tokens carry 160 random bits: a plain hash of one cannot be guessed back.
+def hash_of(token: str) -> bytes:
+    """Return what is kept of a token or a code.
+
+    Both carry 160 random bits: a plain hash of one cannot be guessed back.
+    """
     return sha256(token.encode(errors="replace")).digest()
 
 

@@ -40,6 +40,8 @@ class PublicId:
 
 
 account_ids = PublicId("account")
+connection_ids = PublicId("connection")
+user_ids = PublicId("user")
 customer_list_ids = PublicId("customer_list")
 customer_ids = PublicId("customer")
 loyalty_card_ids = PublicId("loyalty_card")

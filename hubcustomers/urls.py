@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, path
 from django.views.generic import RedirectView
 
+from accounts.oauth.viewsets import OAuthViewSet
 from accounts.viewsets import AccountViewSet, LocationViewSet
 from callbacks.viewsets import CallbackViewSet, EventViewSet
 from customers.viewsets import CustomerListViewSet, CustomerViewSet
@@ -100,6 +101,9 @@ urlpatterns = [
     v1("locations", LocationViewSet, READ_INDEX),
     v1("locations/<str:location_id>", LocationViewSet, {"get": "retrieve"}),
     v1("location", LocationViewSet, {"get": "retrieve"}, location_only=True),
+    # Applications that ask staff for access (companion, section 10).
+    path("oauth2/v1/token", OAuthViewSet.as_view({"post": "token"})),
+    path("oauth2/v1/revoke", OAuthViewSet.as_view({"post": "revoke"})),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     # Signing in, and a staff user's own security, in front of what Django has there.
     path("admin/login/", signin.SignInView.as_view()),

@@ -292,8 +292,9 @@ ROUTES: dict[str, Route] = {
     "locations/<str:location_id>": Route("location"),
     "location": Route("own location"),
 }
-# What is not below /v1 and not for tokens. Whatever stands below admin/ is for sessions.
-ELSEWHERE = {"admin", "admin/"}
+# What is not below /v1 and not for tokens. Whatever stands below admin/ is for sessions; who
+# may let an application in, and what its credentials give, desk/tests and accounts/tests show.
+ELSEWHERE = {"admin", "admin/", "oauth2/v1/token", "oauth2/v1/revoke"}
 
 # --- the answers --------------------------------------------------------------------
 

@@ -22,11 +22,11 @@ class ClientAdmin(AsksBeforeAdding, ScopedModelAdmin):
     search_fields = ("name",)
     search_help_text = "Name"
     list_display = ("name", "client_id", "created_at")
-    fields = ("name",)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Return the name; the id once there is one."""
-        return ("name",) if obj is None else ("name", "client_id")
+        """Return what can be said of a client; the id once there is one."""
+        given = ("name", "redirect_uris")
+        return given if obj is None else (*given, "client_id")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Return what never changes."""

@@ -259,6 +259,21 @@ def test_a_client_keeps_its_id_when_renamed(boss: Desk) -> None:
     assert (renamed.client_id, renamed.client_secret) == (client.client_id, client.client_secret)
 
 
+def test_a_clients_redirect_uris_are_registered(boss: Desk) -> None:
+    client = ClientFactory(name="Till")
+
+    boss.save(url(client), redirect_uris="https://till.example/connected\r\nmytill://done\r\n")
+    refused = boss.save(url(client), redirect_uris="https://till.example/\njavascript:alert(1)")
+
+    client.refresh_from_db()
+    assert client.may_redirect_to("https://till.example/connected")
+    assert client.may_redirect_to("mytill://done")
+    assert errors_of(refused) == {
+        "redirect_uris": ["javascript:alert(1) must not begin with javascript:"]
+    }
+    assert AuditEntry.objects.get().changed_fields == ["redirect_uris"]
+
+
 def test_a_superuser_makes_a_member(boss: Desk, bistro: Connection) -> None:
     marie = staff("marie")
 

@@ -32,6 +32,7 @@ ACCOUNT_TABLES = {
     "orders_orderprivateref",
 }
 LOCAL_TABLES = {
+    "accounts_authorizationcode",
     "accounts_idempotentanswer",
     "accounts_membership",
     "auth_group",
