@@ -10,6 +10,7 @@ from accounts.oauth.viewsets import OAuthViewSet
 from accounts.viewsets import AccountViewSet, LocationViewSet
 from callbacks.viewsets import CallbackViewSet, EventViewSet
 from customers.viewsets import CustomerListViewSet, CustomerViewSet
+from desk.authorize.views import AuthorizeView
 from hubcustomers.api import errors
 from hubcustomers.api.viewsets import HubViewSet
 from loyalty.orders import LoyaltyOrderViewSet
@@ -102,6 +103,7 @@ urlpatterns = [
     v1("locations/<str:location_id>", LocationViewSet, {"get": "retrieve"}),
     v1("location", LocationViewSet, {"get": "retrieve"}, location_only=True),
     # Applications that ask staff for access (companion, section 10).
+    path("oauth2/v1/authorize", AuthorizeView.as_view()),
     path("oauth2/v1/token", OAuthViewSet.as_view({"post": "token"})),
     path("oauth2/v1/revoke", OAuthViewSet.as_view({"post": "revoke"})),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
