@@ -35,6 +35,14 @@ def env_int(name: str, default: int) -> int:
     return int(value)
 
 
+def env_choice(name: str, first: str, *others: str) -> str:
+    """Return the variable, which must be one of these words; the first is the default."""
+    value = env_str(name, first).lower()
+    if value not in (first, *others):
+        raise SettingError(f"{name} must be {' or '.join((first, *others))}, not {value!r}.")
+    return value
+
+
 def env_list(name: str, default: str = "") -> list[str]:
     """Return the comma-separated parts of the variable, blanks left out."""
     return [part.strip() for part in env_str(name, default).split(",") if part.strip()]

@@ -5,7 +5,7 @@ from pathlib import Path
 from hubcustomers.backoffice.theme import UNFOLD as UNFOLD
 from hubcustomers.database import database_settings
 from hubcustomers.embedded_postgres import EmbeddedPostgres
-from hubcustomers.env import env_bool, env_int, env_list, env_secret, env_str
+from hubcustomers.env import env_bool, env_choice, env_int, env_list, env_secret, env_str
 from hubcustomers.secret_key import kept_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "signin.sessions.SessionLimitsMiddleware",
+    "signin.guard.SecondFactorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "hubcustomers.urls"
@@ -153,6 +154,8 @@ STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 
 # --- signing in ---------------------------------------------------------------------
+# Whoever sees personal data proves a second factor; "optional" is for trying things out.
+SECOND_FACTOR_REQUIRED = env_choice("HUB_SECOND_FACTOR", "required", "optional") == "required"
 # Sessions are kept where it is known whose they are, so that all of somebody's can be ended.
 SESSION_ENGINE = "signin.sessions"
 # Nobody stays signed in for longer, at work or away; closing the browser ends it as well.

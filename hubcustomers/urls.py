@@ -1,8 +1,10 @@
 """Every URL of the hub, in one explicit list; paths have no trailing slash."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpResponse
 from django.urls import URLPattern, path
 from django.views.generic import RedirectView
 
@@ -15,6 +17,7 @@ from hubcustomers.api import errors
 from hubcustomers.api.viewsets import HubViewSet
 from loyalty.orders import LoyaltyOrderViewSet
 from loyalty.viewsets import LoyaltyCardViewSet, LoyaltyOperationViewSet
+from signin import own
 from signin import views as signin
 
 INDEX = {"get": "list", "post": "create"}
@@ -31,6 +34,11 @@ def v1(
 ) -> URLPattern:
     """Return a pattern below ``/v1``; options set attributes of the viewset."""
     return path(f"v1/{route}", viewset.as_view(actions, **options), kwargs or {})
+
+
+def own_security(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+    """Return the pattern of a page about the staff user's own security."""
+    return path(f"admin/security/{route}", admin.site.admin_view(view), name=name)
 
 
 LIST = "customer_lists/<str:customer_list_id>"
@@ -108,8 +116,11 @@ urlpatterns = [
     path("oauth2/v1/revoke", OAuthViewSet.as_view({"post": "revoke"})),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     # Signing in, and a staff user's own security, in front of what Django has there.
-    path("admin/login/", signin.SignInView.as_view()),
-    path("admin/security/confirm/", admin.site.admin_view(signin.confirm), name="security_confirm"),
+    path("admin/login/", signin.SignInView.as_view(), name="sign_in"),
+    path("admin/login/code/", signin.code, name="sign_in_code"),
+    own_security("confirm/", signin.confirm, "security_confirm"),
+    own_security("second-factor/", own.second_factor, "security_second_factor"),
+    own_security("recovery-codes/", own.recovery_codes, "security_recovery_codes"),
     path("admin/", admin.site.urls),
 ]
 

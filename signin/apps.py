@@ -2,6 +2,9 @@
 
 from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_in
+from django.core.checks import Tags, register
+
+from signin.checks import check_second_factor
 
 
 class SigninConfig(AppConfig):
@@ -10,8 +13,9 @@ class SigninConfig(AppConfig):
     name = "signin"
 
     def ready(self) -> None:
-        """Have each session know when it began."""
+        """Have each session know when it began, and register the system checks."""
         # Needs the models.
         from signin.sessions import note_start
 
         user_logged_in.connect(note_start, dispatch_uid="signin")
+        register(check_second_factor, Tags.security, deploy=True)

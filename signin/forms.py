@@ -6,10 +6,40 @@ from django import forms
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminPasswordWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
+
+from signin import factors
 
 
-class ConfirmForm(forms.Form):
+class CodeForm(forms.Form):
+    """Asks for a code of the authenticator app, or for a recovery code."""
+
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=40,
+        help_text=_("The six digits that your authenticator app shows, or a recovery code."),
+        widget=UnfoldAdminTextInputWidget(
+            attrs={
+                "autocomplete": "one-time-code",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+                "autofocus": True,
+            }
+        ),
+    )
+
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        """Take the user, then the arguments of every form."""
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_code(self) -> None:
+        """Use the code up; refuse one that is wrong or was used before."""
+        if not factors.accept(self.user, self.cleaned_data["code"]):
+            raise ValidationError(_("This code is wrong, or was used already."))
+
+
+class PasswordForm(forms.Form):
     """Asks a signed-in user for the password once more."""
 
     password = forms.CharField(
@@ -25,9 +55,24 @@ class ConfirmForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.user = user
 
-    def clean_password(self) -> str:
+    def clean_password(self) -> None:
         """Refuse another password than the user's."""
-        password: str = self.cleaned_data["password"]
-        if not self.user.check_password(password):
+        if not self.user.check_password(self.cleaned_data["password"]):
             raise ValidationError(_("This is not your password."))
-        return password
+
+
+def form_of_proof(user: User, data: Any) -> CodeForm | PasswordForm:
+    """Return the form in which the user proves who it is: by a code where there are codes."""
+    return (CodeForm if factors.is_enrolled(user) else PasswordForm)(user, data)
+
+
+class EnrolForm(forms.Form):
+    """Asks for the first code of a new authenticator app."""
+
+    code = forms.CharField(
+        label=_("The six digits that the app shows"),
+        max_length=10,
+        widget=UnfoldAdminTextInputWidget(
+            attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}
+        ),
+    )

@@ -1,8 +1,9 @@
-"""The sessions of who is signed in."""
+"""The sessions of staff, and their second factors with the recovery codes."""
 
 from django.conf import settings
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
+from django.db.models.functions import Now
 
 
 class Session(AbstractBaseSession):
@@ -23,3 +24,40 @@ class Session(AbstractBaseSession):
         from signin.sessions import SessionStore
 
         return SessionStore
+
+
+class SecondFactor(models.Model):
+    """The authenticator app of a staff user: its secret, and how far its codes are used up."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="second_factor",
+        db_constraint=False,
+    )
+    # Encrypted, not hashed: codes are computed from it.
+    sealed_secret = models.CharField(max_length=255, editable=False)
+    # Number of the half minute whose code was taken last: no code up to it is taken again.
+    last_step = models.BigIntegerField(editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return f"second factor of {self.user}"
+
+
+class RecoveryCode(models.Model):
+    """One code on paper that takes the place of the authenticator app, once; kept as a hash."""
+
+    factor = models.ForeignKey(
+        SecondFactor, on_delete=models.CASCADE, related_name="recovery_codes"
+    )
+    code_hash = models.BinaryField(max_length=32)
+    used_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["factor", "code_hash"], name="signin_code_hash_uniq")
+        ]
+
+    def __str__(self) -> str:
+        return f"recovery code {self.pk}"

@@ -1,23 +1,28 @@
-"""The pages of signing in, and of proving who one is."""
+"""The way in: password, then code; and proving once more who one is."""
 
 from typing import Any
+from urllib.parse import urlencode
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.auth import login
+from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from unfold.forms import AuthenticationForm
 
+from hubcustomers.backoffice import audit
 from hubcustomers.backoffice.asked_again import note_confirmed
-from signin.forms import ConfirmForm
+from signin import factors, guard, pending
+from signin.forms import CodeForm, form_of_proof
+from signin.pages import next_of, page
 
 
 class SignInView(LoginView):
-    """User name and password; Django gives the session a new key."""
+    """User name and password; then the code, where there is a second factor."""
 
     template_name = "admin/login.html"
     authentication_form = AuthenticationForm
@@ -39,36 +44,67 @@ class SignInView(LoginView):
         )
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Sign in; the password was given just now."""
-        answer = super().form_valid(form)
-        note_confirmed(self.request)
-        return answer
+        """Ask for the code, or sign in whoever has no second factor."""
+        user: User = form.get_user()
+        target = self.get_success_url()
+        if factors.is_enrolled(user):
+            pending.begin(self.request, user)
+            return HttpResponseRedirect(f"{reverse('sign_in_code')}?{urlencode({'next': target})}")
+        sign_in(self.request, user)
+        return HttpResponseRedirect(target)
+
+
+def code(request: HttpRequest) -> HttpResponse:
+    """Ask for the code of whoever has just given the password."""
+    user = pending.user_of(request)
+    if user is None:
+        # Too late, or by a way round: from the beginning.
+        return HttpResponseRedirect(f"{reverse('sign_in')}?{urlencode({'next': next_of(request)})}")
+    form = CodeForm(user, request.POST or None)
+    # One transaction: a reset meanwhile waits, and then ends the session that begins here.
+    with transaction.atomic():
+        if request.method == "POST" and form.is_valid():
+            pending.end(request)
+            sign_in(request, user, proven=True)
+            _warn_of_few_codes(request, user)
+            return HttpResponseRedirect(next_of(request))
+    return page(
+        request,
+        "admin/hub/security/code.html",
+        alone=True,
+        title=_("Your second factor"),
+        form=form,
+        next=next_of(request),
+    )
+
+
+def sign_in(request: HttpRequest, user: User, *, proven: bool = False) -> None:
+    """Begin a session with a key of its own; whoever signs in has just proved who it is."""
+    login(request, user)
+    note_confirmed(request)
+    if proven:
+        guard.note_proven(request)
+    audit.record(user, user, "signed in")
+    request.session.save()
+
+
+def _warn_of_few_codes(request: HttpRequest, user: User) -> None:
+    left = factors.codes_left(user)
+    if left < 3:
+        text = _("You have %(left)d recovery codes left. Make new ones under “Your security”.")
+        messages.warning(request, text % {"left": left})
 
 
 def confirm(request: HttpRequest) -> HttpResponse:
-    """Ask for the password once more, then lead on to what was asked for."""
-    form = ConfirmForm(request.user, request.POST or None)  # type: ignore[arg-type]
+    """Ask once more who it is, then lead on to what was asked for."""
+    form = form_of_proof(request.user, request.POST or None)  # type: ignore[arg-type]
     if request.method == "POST" and form.is_valid():
         note_confirmed(request)
-        return HttpResponseRedirect(_next(request))
-    return _page(
+        return HttpResponseRedirect(next_of(request))
+    return page(
         request,
         "admin/hub/security/confirm.html",
         title=_("Confirm that it is you"),
         form=form,
-        next=_next(request),
+        next=next_of(request),
     )
-
-
-def _next(request: HttpRequest) -> str:
-    """Return where the user was on the way to, never another site."""
-    target = request.POST.get("next") or request.GET.get("next", "")
-    safe = url_has_allowed_host_and_scheme(
-        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return target if safe else reverse("admin:index")
-
-
-def _page(request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
-    request.current_app = admin.site.name
-    return TemplateResponse(request, template, {**admin.site.each_context(request), **context})

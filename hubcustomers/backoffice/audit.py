@@ -29,6 +29,12 @@ WORDS = {
     "imported": _("imported a file"),
     "exported": _("exported"),
     "cancelled": _("cancelled"),
+    "enrolled": _("set up a second factor"),
+    "renewed": _("made new recovery codes"),
+    "recovered": _("used a recovery code"),
+    "reset": _("took the second factor away"),
+    "signed in": _("signed in"),
+    "signed out": _("signed out everywhere else"),
 }
 
 

@@ -46,6 +46,8 @@ LOCAL_TABLES = {
     "django_admin_log",
     "django_content_type",
     "hubcustomers_auditentry",
+    "signin_recoverycode",
+    "signin_secondfactor",
     "signin_session",
     "transfer_job",
     "transfer_listmapping",

@@ -11,6 +11,9 @@ from django.urls import reverse
 
 from accounts.models import Membership
 from hubcustomers.backoffice.reach import Role
+from hubcustomers.encryption import decrypt, encrypt
+from signin import totp
+from signin.models import SecondFactor
 
 
 class Desk:
@@ -23,9 +26,7 @@ class Desk:
         self.user = user
         self.http = DjangoClient()
         if user is not None:
-            self.http.force_login(user)
-        if user is not None and proven:
-            prove(self.http)
+            sign_in(self.http, user, proven=proven)
 
     def get(self, path: str, **params: Any) -> Any:
         return self.http.get(path, params)
@@ -46,11 +47,29 @@ class Desk:
         return self.http.post(path, {**self.form(path), **changes})
 
 
-def prove(http: DjangoClient) -> None:
-    """Let a signed-in client count as one who gave the password just now."""
+def sign_in(http: DjangoClient, user: User, *, proven: bool = True) -> None:
+    """Sign the user in by password and second factor; unproven, that was a while ago."""
+    enrol(user)
+    http.force_login(user)
     session = http.session
-    session["hub_confirmed_at"] = time.time()
+    session["hub_second_factor"] = True
+    session["hub_confirmed_at"] = time.time() if proven else 0
     session.save()
+
+
+def enrol(user: User) -> SecondFactor:
+    """Give the user a second factor, where there is none yet."""
+    factor, _made = SecondFactor.objects.get_or_create(
+        user=user, defaults={"sealed_secret": encrypt(totp.new_secret()), "last_step": 0}
+    )
+    return factor
+
+
+def code_of(user: User) -> str:
+    """Return the code that the user's authenticator app shows now, as if none were used yet."""
+    factor = enrol(user)
+    SecondFactor.objects.filter(pk=factor.pk).update(last_step=0)
+    return totp.code_at(decrypt(factor.sealed_secret), totp.step_now())
 
 
 class _FormReader(HTMLParser):

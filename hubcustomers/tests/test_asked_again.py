@@ -1,4 +1,4 @@
-"""What is too precious for an unattended desk asks for the password first."""
+"""What is too precious for an unattended desk asks who is at the desk first."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from accounts.models import AccessToken, Client, Connection
 from customers.models import Customer
-from hubcustomers.tests.desk import Desk, add_url, member_desk, staff, url
+from hubcustomers.backoffice.reach import Role
+from hubcustomers.tests.desk import Desk, add_url, code_of, member_desk, staff, url
 
 CONFIRM = "/admin/security/confirm/"
 
@@ -37,7 +38,7 @@ def test_a_token_is_issued_only_after_the_password(
     assert asked(answer) == url(bistro, "issue")
     assert not AccessToken.objects.exists()
 
-    after = desk.post(answer.url, password="secret", next=url(bistro, "issue"))
+    after = desk.post(answer.url, code=code_of(desk.user), next=url(bistro, "issue"))
     assert (after.status_code, after.url) == (302, url(bistro, "issue"))
     assert desk.post(url(bistro, "issue")).status_code == 200
     assert AccessToken.objects.count() == 1
@@ -73,12 +74,27 @@ def test_who_may_not_do_it_at_all_is_not_asked(bistro: Connection, customer: Cus
         assert support.get(page).status_code == 403
 
 
-def test_another_password_does_not_do(desk: Desk, bistro: Connection) -> None:
-    answer = desk.post(CONFIRM, password="Secret", next=url(bistro, "issue"))
+@pytest.mark.parametrize("sent", [{"code": "123456"}, {"password": "secret"}, {}])
+def test_nothing_but_the_code_does_for_who_has_a_second_factor(
+    sent: dict[str, str], desk: Desk, bistro: Connection
+) -> None:
+    answer = desk.post(CONFIRM, **sent, next=url(bistro, "issue"))
 
     assert answer.status_code == 200
-    assert answer.context["form"].errors == {"password": ["This is not your password."]}
+    assert list(answer.context["form"].errors) == ["code"]
     asked(desk.get(url(bistro, "issue")))
+
+
+def test_who_has_none_gives_the_password(bistro: Connection) -> None:
+    desk = Desk()
+    desk.http.force_login(staff("otto", bistro.account, role=Role.OPERATOR))
+    asked(desk.get(url(bistro, "issue")))
+
+    answer = desk.post(CONFIRM, password="Secret")
+    assert answer.context["form"].errors == {"password": ["This is not your password."]}
+
+    desk.post(CONFIRM, password="secret")
+    assert desk.get(url(bistro, "issue")).status_code == 200
 
 
 def test_it_is_asked_again_after_ten_minutes(bistro: Connection) -> None:
@@ -93,14 +109,15 @@ def test_it_is_asked_again_after_ten_minutes(bistro: Connection) -> None:
 
 def test_who_has_just_signed_in_is_not_asked(desk: Desk, bistro: Connection) -> None:
     desk.post(reverse("admin:logout"))
-    desk.post(reverse("admin:login"), username="marie", password="secret")
+    answer = desk.post(reverse("admin:login"), username="marie", password="secret")
+    desk.post(answer.url, code=code_of(desk.user))
 
     assert desk.get(url(bistro, "issue")).status_code == 200
 
 
 @pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "javascript:1", ""])
 def test_it_leads_nowhere_else(target: str, desk: Desk) -> None:
-    assert desk.post(CONFIRM, password="secret", next=target).url == "/admin/"
+    assert desk.post(CONFIRM, code=code_of(desk.user), next=target).url == "/admin/"
 
 
 def test_nobody_confirms_who_is_not_signed_in() -> None:

@@ -21,7 +21,18 @@ from customers.models import Customer, CustomerList, CustomerPrivateRef
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.backoffice.scoping import ScopedModelAdmin
 from hubcustomers.models import AuditEntry
-from hubcustomers.tests.desk import Desk, add_url, boss_desk, list_url, member_desk, staff, url
+from hubcustomers.tests.desk import (
+    Desk,
+    add_url,
+    boss_desk,
+    code_of,
+    enrol,
+    list_url,
+    member_desk,
+    sign_in,
+    staff,
+    url,
+)
 from loyalty.factories import LoyaltyCardFactory, post
 from loyalty.models import LoyaltyCard, LoyaltyOperation
 from signin.models import Session
@@ -518,7 +529,7 @@ def test_a_page_makes_no_outside_request(model, ours) -> None:
 @each_model
 def test_forms_are_refused_without_their_csrf_token(model, ours) -> None:
     http = DjangoClient(enforce_csrf_checks=True)
-    http.force_login(User.objects.create_superuser("boss"))
+    sign_in(http, User.objects.create_superuser("boss"))
     before = everything()
 
     for page in pages_of(model, ours.rows[model]):
@@ -550,9 +561,11 @@ def test_a_long_list_is_counted_to_a_thousand(ours, django_assert_num_queries) -
 
 def test_the_login_page_lets_staff_in(ours) -> None:
     desk = Desk()
-    staff("marie", ours.account)
+    marie = staff("marie", ours.account)
+    enrol(marie)
 
     answer = desk.post("/admin/login/?next=/admin/", username="marie", password="secret")
+    answer = desk.post(answer["Location"], code=code_of(marie))
 
     assert answer["Location"] == "/admin/"
     assert "Customer lists" in desk.get("/admin/").content.decode()

@@ -4,12 +4,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from hubcustomers.tests.desk import sign_in
+
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def boss(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("boss"))
+    sign_in(client, User.objects.create_superuser("boss"))
     return client
 
 

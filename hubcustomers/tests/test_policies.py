@@ -6,6 +6,7 @@ from django.test import Client
 
 from conftest import HubClient
 from hubcustomers.policies import page_policy
+from hubcustomers.tests.desk import sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +28,7 @@ def test_nor_may_what_is_no_page(client: Client, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/admin/", "/admin/login/", "/admin/customers/customer/"])
 def test_a_page_runs_no_inline_script_and_asks_no_other_host(client: Client, path: str) -> None:
-    client.force_login(User.objects.create_superuser("boss"))
+    sign_in(client, User.objects.create_superuser("boss"))
 
     r = client.get(path, follow=True)
 

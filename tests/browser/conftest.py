@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from accounts.models import Connection
 from hubcustomers.backoffice.reach import Role
-from hubcustomers.tests.desk import prove, staff
+from hubcustomers.tests.desk import sign_in, staff
 from tests.browser.chromium import FLAGS, chromium
 
 # Without a browser there is nothing to collect here; the root conftest says so.
@@ -122,8 +122,7 @@ def open_as(open_page: OpenAs, live_server: Any) -> OpenAs:
 
     def open_as(user: User, **options: Any) -> Page:
         http = DjangoClient()
-        http.force_login(user)
-        prove(http)
+        sign_in(http, user)
         page = open_page(**options)
         cookie = http.cookies["sessionid"]
         page.context.add_cookies(

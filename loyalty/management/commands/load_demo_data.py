@@ -34,6 +34,9 @@ Back-office:  {url}/admin/
 Login:        admin
 Password:     {password}   (shown once; change it with ./manage.py changepassword admin)
 
+The first sign-in sets up a second factor, with an authenticator app on your telephone. To look
+around without one, start as: HUB_SECOND_FACTOR=optional ./script/server
+
 A first call, with a token of the location "Paris":
 
   curl -H 'X-Access-Token: {token}' '{url}/v1/customer_lists/{list_id}/customers?phone=+44*'
