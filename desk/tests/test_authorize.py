@@ -16,7 +16,7 @@ from accounts.tokens import find_connection, set_blocked
 from customers.factories import CustomerListFactory
 from customers.models import CustomerList
 from hubcustomers.backoffice.reach import Role
-from hubcustomers.tests.desk import Desk, boss_desk, member_desk, staff
+from hubcustomers.tests.desk import Desk, boss_desk, code_of, member_desk, staff
 
 AUTHORIZE = "/oauth2/v1/authorize"
 BACK = "https://till.example/connected?shop=1"
@@ -100,15 +100,27 @@ def test_nothing_is_granted_by_looking(desk: Desk, client: Client) -> None:
 
 
 def test_who_is_not_signed_in_signs_in_first(client: Client, bistro: Connection) -> None:
-    staff("marie", bistro.account)
+    marie = staff("marie", bistro.account)
+    given = code_of(marie)
     http = DjangoClient()
 
     asked = http.get(url(client))
     assert asked.url.startswith("/admin/login/?next=/oauth2/v1/authorize")
-    signed_in = http.post(asked.url, {"username": "marie", "password": "secret"})
+    asked = http.post(asked.url, {"username": "marie", "password": "secret"})
+    signed_in = http.post(asked.url, {"code": given})
 
     assert signed_in.url == url(client)
     assert "Allow Web shop?" in text_of(http.get(signed_in.url))
+
+
+def test_a_password_alone_lets_no_application_in(client: Client, bistro: Connection) -> None:
+    staff("marie", bistro.account)
+    http = DjangoClient()
+    http.post("/admin/login/", {"username": "marie", "password": "secret"})
+
+    for answer in (http.get(url(client)), http.post(url(client), {"answer": "allow"})):
+        assert answer.url.startswith("/admin/security/second-factor/")
+    assert not AuthorizationCode.objects.exists()
 
 
 def test_who_is_no_staff_has_to_sign_in_as_such(client: Client, bistro: Connection) -> None:

@@ -10,6 +10,7 @@ from accounts.factories import ClientFactory, LocationFactory
 from accounts.grants import redeem_code
 from accounts.models import Client, Connection
 from customers.models import CustomerList
+from hubcustomers.tests.desk import code_of
 from tests.browser.accessibility import serious_findings
 from tests.browser.conftest import PHONE, OpenAs
 
@@ -48,11 +49,14 @@ def test_a_manager_signs_in_picks_a_place_and_a_list_and_allows(
     bistro: Connection,
 ) -> None:
     LocationFactory(account=bistro.account, name="N" * 255)
+    given = code_of(manager)
     page = open_page(**({"viewport": viewport, "is_mobile": True} if viewport else {}))
     width = (viewport or {"width": 1280})["width"]
     page.goto(path(client))
     page.get_by_label("Username").fill("marie")
     page.get_by_label("Password").fill("secret")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_label("Code").fill(given)
     page.get_by_role("button", name="Log in").click()
 
     expect(page.get_by_role("heading", name="Where may it connect?")).to_be_visible()
