@@ -106,6 +106,11 @@ REST_FRAMEWORK = {
 MAX_BODY_BYTES = 1024 * 1024
 # A connection found for a token is remembered this long in each process.
 TOKEN_CACHE_SECONDS = 1.0
+# Calls of one connection a minute, in each worker; zero for no limit. How many at once.
+RATE_PER_MINUTE = env_int("HUB_RATE_PER_MINUTE", 0)
+RATE_BURST = env_int("HUB_RATE_BURST", 0)
+# Wrong tokens and client secrets from one address a minute, in each worker.
+REFUSED_PER_MINUTE = env_int("HUB_REFUSED_PER_MINUTE", 0)
 APPEND_SLASH = False
 LOGIN_REDIRECT_URL = "admin:index"
 

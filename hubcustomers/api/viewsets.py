@@ -5,11 +5,12 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse
-from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.exceptions import AuthenticationFailed, MethodNotAllowed
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
+from hubcustomers.api import throttling
 from hubcustomers.api.errors import error_for, sqlstate
 from hubcustomers.api.parsing import BodyTooLarge
 
@@ -39,9 +40,11 @@ class HubViewSet(GenericViewSet[Any]):
             self._refuse_large_body(request)
             self.check_method(request)
             self.perform_authentication(self.request)
+            self._count_call()
             self.check_permissions(self.request)
-            self.check_throttles(self.request)
             return self._handle()
+        except AuthenticationFailed as error:
+            return error_for(throttling.count_refusal(request, error))
         except Exception as error:  # noqa: BLE001 - error_for logs what it does not know
             return error_for(error, allowed_methods=self.allowed_methods)
 
@@ -49,6 +52,11 @@ class HubViewSet(GenericViewSet[Any]):
         length = request.META.get("CONTENT_LENGTH") or "0"
         if length.isdigit() and int(length) > settings.MAX_BODY_BYTES:
             raise BodyTooLarge
+
+    def _count_call(self) -> None:
+        connection: Any = self.request.auth
+        if connection is not None:
+            throttling.count_call(connection.pk)
 
     def check_method(self, request: HttpRequest) -> None:
         """Refuse a method that the URL does not have, before the token is looked at."""
