@@ -20,6 +20,7 @@ from hubcustomers.tenancy.tripwire import refuse_unscoped
 from loyalty.factories import LoyaltyCardFactory
 from loyalty.models import LoyaltyCard
 from tests.browser.chromium import chromium
+from tests.planted import watch, watched_logs
 
 
 class HubClient:
@@ -46,6 +47,7 @@ class HubClient:
         headers: dict[str, str] | None = None,
     ) -> HttpResponse:
         """Send one request below /v1 and return the answer."""
+        watch.note(data)
         sent = dict(headers or {})
         if self.token is not None:
             sent["X-Access-Token"] = self.token
@@ -57,6 +59,7 @@ class HubClient:
 
     def get(self, path: str, /, **params: str) -> HttpResponse:
         """Read, with the parameters in the query string."""
+        watch.note(params)
         with connection.execute_wrapper(refuse_unscoped):
             headers = {"X-Access-Token": self.token} if self.token is not None else {}
             return self.http.get(f"/v1{path}", params, headers=headers)
@@ -85,6 +88,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             " (the variable CHROMIUM may name one).",
             yellow=True,
         )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nobody_is_named_in_the_logs() -> Iterator[None]:
+    # Fails the last test of the session, of each process where there are several.
+    with watched_logs():
+        yield
+    assert watch.leaks() == []
 
 
 @pytest.fixture(autouse=True)

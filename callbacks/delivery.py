@@ -8,6 +8,7 @@ change would wake it at once, but PostgreSQL lets transactions that notify commi
 after the other, and it is the tills that would wait for each other.
 """
 
+import contextlib
 import logging
 import random
 import threading
@@ -25,6 +26,10 @@ from callbacks.serializers import represent_event_with_states
 from hubcustomers import exact_json
 from hubcustomers.embedded_postgres import EmbeddedPostgresError
 from hubcustomers.encryption import decrypt
+from hubcustomers.observing import metrics
+from hubcustomers.observing.logs import lines_about, plainly
+from hubcustomers.observing.pulse import Pulse
+from hubcustomers.public_ids import event_ids
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +92,7 @@ class Worker:
         self._is_stopping = False
         self._is_over = False
         self._next_sweep = 0.0
+        self._pulse = Pulse("deliver_events")
         self._poll_seconds = settings.CALLBACK_POLL_SECONDS
 
     def stop(self) -> None:
@@ -121,6 +127,7 @@ class Worker:
             return 0
         begin = time.monotonic()
         try:
+            self._pulse.beat()
             self._sweep()
             claimed = claims.claim(
                 free, several=self._standing.good(), left_out=self._standing.left_out(busy)
@@ -128,7 +135,7 @@ class Worker:
         except _AWAY as trouble:
             if not patient:
                 raise
-            logger.warning("Events wait, the database is away: %s", trouble)
+            logger.warning("Events wait, the database is away: %s", plainly(trouble))
             _forget_broken_connection()
             self._poll_seconds = _PAUSE_SECONDS
             return 0
@@ -160,6 +167,10 @@ class Worker:
     # --- in a thread of its own ------------------------------------------------------
 
     def _deliver(self, claim: Claim, claimed_at: float) -> None:
+        with lines_about(f"event-{event_ids.encode(claim.event.id)}"):
+            self._deliver_claimed(claim, claimed_at)
+
+    def _deliver_claimed(self, claim: Claim, claimed_at: float) -> None:
         lease_ends = claimed_at + settings.CALLBACK_LEASE_SECONDS
         try:
             latest_start = lease_ends - settings.CALLBACK_DEADLINE_SECONDS
@@ -169,6 +180,7 @@ class Worker:
                 return
             outcome = self._send(claim)
             self._standing.note(claim.connection_id, outcome)
+            _count(claim, outcome)
             if outcome.was_cut:
                 self._surely(lambda: claims.hand_back(claim), until=lease_ends)
             else:
@@ -206,7 +218,7 @@ class Worker:
             except _AWAY as trouble:
                 if self._is_over or time.monotonic() > until:
                     raise
-                logger.warning("An event cannot be settled yet: %s", trouble)
+                logger.warning("An event cannot be settled yet: %s", plainly(trouble))
                 _forget_broken_connection()
                 time.sleep(_PAUSE_SECONDS)
 
@@ -221,6 +233,8 @@ class Worker:
         for delivery in rest:
             delivery.cut()
         self._wait_for_rest(_FAREWELL_SECONDS)
+        with contextlib.suppress(*_AWAY):
+            self._pulse.end()
         database.close()
 
     def _wait_for_rest(self, seconds: float) -> None:
@@ -229,6 +243,21 @@ class Worker:
         while self._on_the_way and time.monotonic() < deadline and self._is_over == was_over:
             self._wake.wait(0.05)
             self._wake.clear()
+
+
+def _count(claim: Claim, outcome: Outcome) -> None:
+    """Count a try, and write a line about it."""
+    word = "cut" if outcome.was_cut else "acknowledged" if outcome.is_acknowledgement else "failed"
+    metrics.count("hub_deliveries_total", outcome=word)
+    metrics.time_taken("hub_delivery_seconds", outcome.seconds)
+    fields = {
+        "outcome": word,
+        "status": outcome.status,
+        "ms": round(outcome.seconds * 1000, 1),
+        "connection": claim.connection_id,
+        "try": claim.attempts + 1,
+    }
+    logger.info("delivery", extra={"fields": fields})
 
 
 def _forget_broken_connection() -> None:

@@ -4,6 +4,8 @@ from django.apps import AppConfig
 from django.core.checks import Tags, register
 
 from hubcustomers.checks import check_durability
+from hubcustomers.observing.metrics import register_gauges
+from hubcustomers.observing.pulse import worker_gauges
 from hubcustomers.tenancy.tables import check_tables
 
 
@@ -13,6 +15,7 @@ class HubcustomersConfig(AppConfig):
     name = "hubcustomers"
 
     def ready(self) -> None:
-        """Register the system checks."""
+        """Register the system checks, and what the metrics tell of workers."""
         register(check_tables)
         register(check_durability, Tags.database)
+        register_gauges(worker_gauges)

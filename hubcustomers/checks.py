@@ -7,7 +7,7 @@ from django.core.checks import CheckMessage, Error
 from django.db import connections
 
 # Off, either loses operations that a till was told are safe.
-_MUST_BE_ON = ("fsync", "synchronous_commit", "full_page_writes")
+MUST_BE_ON = ("fsync", "synchronous_commit", "full_page_writes")
 
 
 def check_durability(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
@@ -15,7 +15,7 @@ def check_durability(databases: Sequence[str] | None = None, **kwargs: Any) -> l
     errors: list[CheckMessage] = []
     for alias in databases or ():
         with connections[alias].cursor() as cursor:
-            for name in _MUST_BE_ON:
+            for name in MUST_BE_ON:
                 cursor.execute("SELECT current_setting(%s)", [name])
                 value = cursor.fetchone()[0]
                 if value == "off":

@@ -1,4 +1,4 @@
-"""What the shared rooms keep: the audit trail."""
+"""What the shared rooms keep: the audit trail, and the signs of life of workers."""
 
 from django.conf import settings
 from django.db import models
@@ -45,3 +45,18 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"audit entry {self.pk}"
+
+
+class WorkerPulse(models.Model):
+    """One worker process beside the web server, and when it was last seen at work."""
+
+    # The command it runs, like "deliver_events".
+    kind = models.CharField(max_length=40)
+    token = models.UUIDField(unique=True)
+    host = models.CharField(max_length=255)
+    pid = models.BigIntegerField()
+    started_at = models.DateTimeField(db_default=Now(), editable=False)
+    seen_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.kind} on {self.host}, process {self.pid}"

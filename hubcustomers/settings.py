@@ -6,6 +6,7 @@ from hubcustomers.backoffice.theme import UNFOLD as UNFOLD
 from hubcustomers.database import database_settings
 from hubcustomers.embedded_postgres import EmbeddedPostgres
 from hubcustomers.env import env_bool, env_choice, env_int, env_list, env_secret, env_str
+from hubcustomers.observing.logs import logging_settings
 from hubcustomers.secret_key import kept_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -61,6 +62,8 @@ INSTALLED_APPS = [
     "desk",
 ]
 MIDDLEWARE = [
+    # First of all: whatever answers, it is named, counted and logged.
+    "hubcustomers.observing.requests.ObservingMiddleware",
     "hubcustomers.api.middleware.BrowserOnlyCorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     # Calls below /v1 leave the stack here: what follows is for pages.
@@ -123,8 +126,9 @@ CORS_ALLOW_HEADERS = [
     "idempotency-key",
     "x-access-token",
     "x-http-method-override",
+    "x-request-id",
 ]
-CORS_EXPOSE_HEADERS = ["X-Cursor-Next", "Retry-After", "Idempotency-Replayed"]
+CORS_EXPOSE_HEADERS = ["X-Cursor-Next", "Retry-After", "Idempotency-Replayed", "X-Request-Id"]
 
 # --- callbacks ----------------------------------------------------------------------
 # For development only: events may be sent to this machine and to private networks.
@@ -184,17 +188,11 @@ if env_bool("HUB_HTTPS"):
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_HSTS_SECONDS = env_int("HUB_HSTS_SECONDS", 3600)
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO").upper()},
-    "loggers": {
-        # Each 4xx is the client's own business; only our failures are worth a line.
-        "django.request": {"level": "ERROR"},
-        "django.db.backends": {"level": "INFO"},
-        # Receivers of events answer as they like, and each attempt is kept anyway.
-        "urllib3": {"level": "ERROR"},
-    },
-}
+# --- what it tells of itself --------------------------------------------------------
+LOGGING = logging_settings(
+    layout=env_choice("LOG_FORMAT", "text", "json"),
+    level=env_choice("LOG_LEVEL", "info", "debug", "warning", "error", "critical").upper(),
+)
+# Without a token nothing is counted, and nobody can ask.
+METRICS_TOKEN = env_secret("HUB_METRICS_TOKEN")
+METRICS_DIR = DATA_DIR / "metrics"

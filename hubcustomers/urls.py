@@ -15,6 +15,7 @@ from customers.viewsets import CustomerListViewSet, CustomerViewSet
 from desk.authorize.views import AuthorizeView
 from hubcustomers.api import errors
 from hubcustomers.api.viewsets import HubViewSet
+from hubcustomers.observing import views as observing
 from loyalty.orders import LoyaltyOrderViewSet
 from loyalty.viewsets import LoyaltyCardViewSet, LoyaltyOperationViewSet
 from signin import own
@@ -114,6 +115,10 @@ urlpatterns = [
     path("oauth2/v1/authorize", AuthorizeView.as_view()),
     path("oauth2/v1/token", OAuthViewSet.as_view({"post": "token"})),
     path("oauth2/v1/revoke", OAuthViewSet.as_view({"post": "revoke"})),
+    # Asked by machines; answered in front of everything else (observing/requests.py).
+    path("healthz", observing.healthz),
+    path("readyz", observing.readyz),
+    path("metrics", observing.show_metrics),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     # Signing in, and a staff user's own security, in front of what Django has there.
     path("admin/login/", signin.SignInView.as_view(), name="sign_in"),

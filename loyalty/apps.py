@@ -1,4 +1,4 @@
-"""The app's name in Django."""
+"""The app's name in Django, and what it tells of itself."""
 
 from django.apps import AppConfig
 
@@ -7,3 +7,10 @@ class LoyaltyConfig(AppConfig):
     """The loyalty app."""
 
     name = "loyalty"
+
+    def ready(self) -> None:
+        """Have the metrics tell of the ledger."""
+        from hubcustomers.observing.metrics import register_gauges
+        from loyalty.measures import ledger_gauges
+
+        register_gauges(ledger_gauges)

@@ -295,6 +295,8 @@ ROUTES: dict[str, Route] = {
 # What is not below /v1 and not for tokens. Whatever stands below admin/ is for sessions; who
 # may let an application in, and what its credentials give, desk/tests and accounts/tests show.
 ELSEWHERE = {"admin", "admin/", "oauth2/v1/authorize", "oauth2/v1/token", "oauth2/v1/revoke"}
+# Machines ask these, with a token of their own or none (hubcustomers/tests/test_probes.py).
+ELSEWHERE |= {"healthz", "readyz", "metrics"}
 
 # --- the answers --------------------------------------------------------------------
 

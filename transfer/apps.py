@@ -9,10 +9,13 @@ class TransferConfig(AppConfig):
     name = "transfer"
 
     def ready(self) -> None:
-        """Register the eraser, and the kinds of jobs."""
+        """Register the eraser, the kinds of jobs and what the metrics tell of them."""
         from customers.erasure import register_eraser
+        from hubcustomers.observing.metrics import register_gauges
         from transfer.erasure import erase_rows, erase_rows_of_many
+        from transfer.measures import job_gauges
         from transfer.uploaded import register_import
 
         register_eraser(erase_rows, of_many=erase_rows_of_many)
         register_import()
+        register_gauges(job_gauges)

@@ -6,6 +6,7 @@ in the same one: a worker that is killed loses the step it was in, and nothing i
 The back-office shows every job on a page of its own (transfer/admin/jobs.py).
 """
 
+import contextlib
 import logging
 import time
 import uuid
@@ -21,6 +22,9 @@ from django.utils.functional import Promise
 
 from hubcustomers.backoffice.refusals import REFUSALS, faults_in
 from hubcustomers.embedded_postgres import EmbeddedPostgresError
+from hubcustomers.observing import metrics
+from hubcustomers.observing.logs import lines_about, plainly
+from hubcustomers.observing.pulse import Pulse
 from transfer.models import OPEN, Job, State
 
 logger = logging.getLogger(__name__)
@@ -201,6 +205,7 @@ class Worker:
         """Make a worker that is not stopping."""
         # A plain flag, because signal handlers set it.
         self._is_stopping = False
+        self._pulse = Pulse("run_jobs")
 
     def stop(self) -> None:
         """Finish the step at hand and stop; for signal handlers."""
@@ -212,16 +217,26 @@ class Worker:
         Args:
             once: Return as soon as nothing waits; failures of the database are raised then.
         """
+        try:
+            self._run_all(once=once)
+        finally:
+            with contextlib.suppress(*_AWAY):
+                self._pulse.end()
+
+    def _run_all(self, *, once: bool) -> None:
         while not self._is_stopping:
             try:
+                self._pulse.beat()
                 job = claim()
                 if job is not None:
-                    self._run(job)
+                    with lines_about(f"job-{job.pk}"):
+                        self._run(job)
+                        _count(job)
                     continue
             except _AWAY as trouble:
                 if once:
                     raise
-                logger.warning("Jobs wait, the database is away: %s", trouble)
+                logger.warning("Jobs wait, the database is away: %s", plainly(trouble))
                 connection.close()
             if once:
                 return
@@ -231,6 +246,7 @@ class Worker:
         try:
             step = _kinds[job.kind].step
             while step(job):
+                self._pulse.beat()
                 if self._is_stopping:
                     self._give_back(job)
                     return
@@ -254,6 +270,13 @@ class Worker:
         deadline = time.monotonic() + settings.JOB_POLL_SECONDS
         while not self._is_stopping and time.monotonic() < deadline:
             time.sleep(0.1)
+
+
+def _count(job: Job) -> None:
+    """Count a job that has ended, and write a line about it."""
+    logger.info("job", extra={"fields": {"kind": job.kind, "state": job.state, "rows": job.done}})
+    if job.state not in OPEN or job.state == State.CHECKED:
+        metrics.count("hub_jobs_ended_total", kind=job.kind, state=job.state)
 
 
 def _is_away(error: Exception) -> bool:

@@ -49,6 +49,7 @@ LOCAL_TABLES = {
     "signin_recoverycode",
     "signin_secondfactor",
     "signin_session",
+    "hubcustomers_workerpulse",
     "transfer_job",
     "transfer_listmapping",
     "transfer_refusedrow",
