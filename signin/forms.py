@@ -1,14 +1,29 @@
 """The forms of signing in; what is typed into them is kept nowhere."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from unfold.forms import AuthenticationForm
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
-from signin import factors
+from signin import factors, throttle
+
+
+class SignInForm(AuthenticationForm):
+    """User name and password; each try is counted, whether there is such a name or not."""
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a try too many in words that tell no more than a wrong password does."""
+        request, name = cast(HttpRequest, self.request), self.cleaned_data.get("username", "")
+        counted = throttle.password_of(request, name)
+        throttle.count(counted)
+        data = super().clean()
+        throttle.forgive(counted)
+        return cast(dict[str, Any], data)
 
 
 class CodeForm(forms.Form):
@@ -35,7 +50,9 @@ class CodeForm(forms.Form):
 
     def clean_code(self) -> None:
         """Use the code up; refuse one that is wrong or was used before."""
-        if not factors.accept(self.user, self.cleaned_data["code"]):
+        given = self.cleaned_data["code"]
+        counted = throttle.proof_of(self.user.pk)
+        if not throttle.judged(counted, lambda: factors.accept(self.user, given)):
             raise ValidationError(_("This code is wrong, or was used already."))
 
 
@@ -57,7 +74,9 @@ class PasswordForm(forms.Form):
 
     def clean_password(self) -> None:
         """Refuse another password than the user's."""
-        if not self.user.check_password(self.cleaned_data["password"]):
+        given = self.cleaned_data["password"]
+        counted = throttle.proof_of(self.user.pk)
+        if not throttle.judged(counted, lambda: self.user.check_password(given)):
             raise ValidationError(_("This is not your password."))
 
 

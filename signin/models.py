@@ -1,4 +1,4 @@
-"""The sessions of staff, and their second factors with the recovery codes."""
+"""Sessions, second factors with their recovery codes, and how often somebody tried."""
 
 from django.conf import settings
 from django.contrib.sessions.base_session import AbstractBaseSession
@@ -61,3 +61,20 @@ class RecoveryCode(models.Model):
 
     def __str__(self) -> str:
         return f"recovery code {self.pk}"
+
+
+class Tries(models.Model):
+    """How often something was tried lately: a name, an address, a browser, a code.
+
+    What was tried stands here as a hash only: people type passwords where names belong.
+    """
+
+    what_hash = models.BinaryField(max_length=32, primary_key=True)
+    number = models.PositiveIntegerField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["last_at"], name="signin_tries_last_idx")]
+
+    def __str__(self) -> str:
+        return f"{self.number} tries"

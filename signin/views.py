@@ -12,12 +12,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from unfold.forms import AuthenticationForm
 
 from hubcustomers.backoffice import audit
 from hubcustomers.backoffice.asked_again import note_confirmed
-from signin import factors, guard, pending
-from signin.forms import CodeForm, form_of_proof
+from signin import factors, guard, pending, throttle
+from signin.forms import CodeForm, SignInForm, form_of_proof
 from signin.pages import next_of, page
 
 
@@ -25,7 +24,7 @@ class SignInView(LoginView):
     """User name and password; then the code, where there is a second factor."""
 
     template_name = "admin/login.html"
-    authentication_form = AuthenticationForm
+    authentication_form = SignInForm
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show the form to whoever is not signed in as staff."""
@@ -50,8 +49,11 @@ class SignInView(LoginView):
         if factors.is_enrolled(user):
             pending.begin(self.request, user)
             return HttpResponseRedirect(f"{reverse('sign_in_code')}?{urlencode({'next': target})}")
-        sign_in(self.request, user)
-        return HttpResponseRedirect(target)
+        return sign_in(self.request, user, target)
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        """Show the form again."""
+        return throttle.slow_down(super().form_invalid(form), form)
 
 
 def code(request: HttpRequest) -> HttpResponse:
@@ -65,10 +67,9 @@ def code(request: HttpRequest) -> HttpResponse:
     with transaction.atomic():
         if request.method == "POST" and form.is_valid():
             pending.end(request)
-            sign_in(request, user, proven=True)
             _warn_of_few_codes(request, user)
-            return HttpResponseRedirect(next_of(request))
-    return page(
+            return sign_in(request, user, next_of(request), proven=True)
+    response = page(
         request,
         "admin/hub/security/code.html",
         alone=True,
@@ -76,9 +77,10 @@ def code(request: HttpRequest) -> HttpResponse:
         form=form,
         next=next_of(request),
     )
+    return throttle.slow_down(response, form)
 
 
-def sign_in(request: HttpRequest, user: User, *, proven: bool = False) -> None:
+def sign_in(request: HttpRequest, user: User, target: str, *, proven: bool = False) -> HttpResponse:
     """Begin a session with a key of its own; whoever signs in has just proved who it is."""
     login(request, user)
     note_confirmed(request)
@@ -86,6 +88,9 @@ def sign_in(request: HttpRequest, user: User, *, proven: bool = False) -> None:
         guard.note_proven(request)
     audit.record(user, user, "signed in")
     request.session.save()
+    response = HttpResponseRedirect(target)
+    throttle.remember_browser(request, response, user.get_username())
+    return response
 
 
 def _warn_of_few_codes(request: HttpRequest, user: User) -> None:
@@ -101,10 +106,11 @@ def confirm(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         note_confirmed(request)
         return HttpResponseRedirect(next_of(request))
-    return page(
+    response = page(
         request,
         "admin/hub/security/confirm.html",
         title=_("Confirm that it is you"),
         form=form,
         next=next_of(request),
     )
+    return throttle.slow_down(response, form)

@@ -50,6 +50,7 @@ LOCAL_TABLES = {
     "signin_secondfactor",
     "signin_session",
     "hubcustomers_workerpulse",
+    "signin_tries",
     "transfer_job",
     "transfer_listmapping",
     "transfer_refusedrow",

@@ -87,3 +87,17 @@ def test_a_reset_leaves_nobody_in(marie: User) -> None:
 
     assert not SecondFactor.objects.exists()
     assert not Session.objects.filter(user=marie).exists()
+
+
+def test_of_many_guesses_at_once_five_are_judged(marie: User) -> None:
+    code_of(marie)
+    codes: list[int] = []
+
+    def guess() -> None:
+        for _ in range(3):
+            answer = Desk().post("/admin/login/", username="marie", password="wrong")
+            codes.append(answer.status_code)
+
+    at_once(guess)
+
+    assert sorted(codes) == [200] * 5 + [429] * (3 * RIVALS - 5)
