@@ -2,17 +2,13 @@
 
 import http.client
 import json
-import os
 import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +21,7 @@ from accounts import idempotency
 from accounts.models import Connection, IdempotentAnswer
 from conftest import HubClient
 from loyalty.models import LoyaltyCard, LoyaltyOperation
+from tests.web_server import WebServer, database_words, wait_until
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -50,13 +47,6 @@ def post(api: HubClient, card: LoyaltyCard, key: str, delta: str = "1") -> HttpR
 
 def operations(card: LoyaltyCard):
     return LoyaltyOperation.objects.for_account(card.account_id).filter(card=card)
-
-
-def wait_until(condition: Callable[[], Any], *, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 # --- many repeats at once -----------------------------------------------------------
@@ -209,98 +199,13 @@ def test_two_repeats_of_a_key_that_is_old_execute_once(
 # --- the web server is killed -------------------------------------------------------
 
 
-class WebServer:
-    """The hub's real web server on the test database, one worker, in processes of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        environment = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "hubcustomers.settings",
-            "HUB_DATA_DIR": str(self.folder),
-            "DATABASE_URL": database_url(),
-            # A minute, as if nobody ever lost patience: the test alone ends the wait.
-            "DATABASE_LOCK_TIMEOUT_MS": "60000",
-            "DATABASE_STATEMENT_TIMEOUT_MS": "60000",
-        }
-        words = ["--interface=wsgi", "--workers=1", "--blocking-threads=4", "--no-ws"]
-        with (self.folder / "web.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    *[sys.executable, "-m", "granian", *words, f"--port={self.port}"],
-                    *["--log-level=error", "hubcustomers.wsgi:application"],
-                ],
-                cwd=CHECKOUT,
-                env=environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        wait_until(self._takes_connections)
-
-    def _takes_connections(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
-
-    def signal(self, number: int) -> None:
-        assert self._process is not None
-        os.killpg(self._process.pid, number)
-
-    def kill(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self.signal(signal.SIGKILL)
-            self._process.wait(10)
-            # The worker, whose parent has gone, may take a moment longer to let go.
-            wait_until(lambda: not self._takes_connections())
-
-    @contextmanager
-    def sent(
-        self, api: HubClient, card: LoyaltyCard, key: str
-    ) -> Iterator[http.client.HTTPConnection]:
-        """Send an operation and give the connection, its answer not read."""
-        till = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        headers = {
-            "Content-Type": "application/json",
-            "Idempotency-Key": key,
-            "X-Access-Token": api.token,
-        }
-        with closing(till):
-            till.request("POST", f"/v1{operations_url(card)}", json.dumps({"delta": "1"}), headers)
-            yield till
-
-    def ask(self, api: HubClient, card: LoyaltyCard, key: str) -> tuple[int, str | None, bytes]:
-        """Send an operation; return status, whether the answer is a stored one, and body."""
-        with self.sent(api, card, key) as till:
-            answer = till.getresponse()
-            return answer.status, answer.headers["Idempotency-Replayed"], answer.read()
-
-
-def database_url() -> str:
-    return psycopg.conninfo.make_conninfo(**database_words())
-
-
-def database_words() -> dict[str, str]:
-    words = connection.get_connection_params()
-    names = {"dbname", "user", "password", "host", "port"}
-    return {name: str(value) for name, value in words.items() if name in names and value}
-
-
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[WebServer]:
-    server = WebServer(tmp_path)
-    try:
-        server.start()
+    # A minute, as if nobody ever lost patience: the test alone ends the wait.
+    patience = dict.fromkeys(("DATABASE_LOCK_TIMEOUT_MS", "DATABASE_STATEMENT_TIMEOUT_MS"), "60000")
+    server = WebServer(tmp_path, **patience)
+    with server.running():
         yield server
-    finally:
-        server.kill()
 
 
 @contextmanager
@@ -340,16 +245,38 @@ def kept_answers(bistro: Connection) -> int:
     return IdempotentAnswer.objects.for_account(bistro.account).count()
 
 
+@contextmanager
+def sent(
+    server: WebServer, api: HubClient, card: LoyaltyCard, key: str
+) -> Iterator[http.client.HTTPConnection]:
+    """Send an operation and give the connection, its answer not read."""
+    headers = {"Idempotency-Key": key}
+    with server.sent(
+        "POST", operations_url(card), {"delta": "1"}, token=api.token, headers=headers
+    ) as till:
+        yield till
+
+
+def ask(
+    server: WebServer, api: HubClient, card: LoyaltyCard, key: str
+) -> tuple[int, str | None, bytes]:
+    """Send an operation; return status, whether the answer is a stored one, and body."""
+    with sent(server, api, card, key) as till:
+        answer = till.getresponse()
+        return answer.status, answer.headers["Idempotency-Replayed"], answer.read()
+
+
 def check_cut(till: http.client.HTTPConnection) -> None:
-    with pytest.raises((OSError, http.client.HTTPException)):
-        till.getresponse()
+    with suppress(OSError, http.client.HTTPException):
+        answer = till.getresponse()
+        pytest.fail(f"It was answered: {answer.status} {answer.read()!r}")
 
 
 def check_the_repeat(
     server: WebServer, api: HubClient, card: LoyaltyCard, *, replayed: str | None
 ) -> None:
     server.start()
-    first, second = (server.ask(api, card, "till 7") for _ in range(2))
+    first, second = (ask(server, api, card, "till 7") for _ in range(2))
 
     assert first[:2] == (200, replayed)
     assert second == (200, "true", first[2])
@@ -362,7 +289,7 @@ def check_the_repeat(
 def test_a_server_killed_between_commit_and_answer_has_the_answer_for_the_repeat(
     bistro: Connection, api: HubClient, card: LoyaltyCard, server: WebServer
 ) -> None:
-    with held_commits() as let_commits_go, server.sent(api, card, "till 7") as till:
+    with held_commits() as let_commits_go, sent(server, api, card, "till 7") as till:
         wait_until(waiting)
         # The COMMIT is with PostgreSQL; the worker that stands still never hears of its end.
         server.signal(signal.SIGSTOP)
@@ -381,7 +308,7 @@ def test_a_server_killed_before_its_commit_leaves_the_whole_to_the_repeat(
 ) -> None:
     with psycopg.connect(**database_words()) as holder:
         holder.execute("SELECT id FROM loyalty_loyaltycard FOR UPDATE")
-        with server.sent(api, card, "till 7") as till:
+        with sent(server, api, card, "till 7") as till:
             wait_until(waiting)
             server.kill()
             check_cut(till)
@@ -394,7 +321,7 @@ def test_a_server_killed_before_its_commit_leaves_the_whole_to_the_repeat(
 def test_a_server_killed_as_soon_as_the_commit_shows_answers_the_repeat(
     bistro: Connection, api: HubClient, card: LoyaltyCard, server: WebServer
 ) -> None:
-    with server.sent(api, card, "till 7"):
+    with sent(server, api, card, "till 7"):
         wait_until(lambda: kept_answers(bistro))
         server.kill()
 
