@@ -13,122 +13,19 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import cached_property
 from typing import Any, NamedTuple
-from urllib.parse import quote, quote_plus
 
-import phonenumbers
 from django.db import connection
 
 from callbacks.models import Event
-from customers.models import ANONYMISED_FIELDS, Customer
-from hubcustomers.phones import normalise_phone
+from customers.clues import Clue
+from customers.models import Customer
 from hubcustomers.public_ids import customer_ids
 
-# What anonymising leaves (companion, section 6), so that nobody looks for it.
-KEPT_FIELDS = (
-    "private_ref city state country sms_marketing email_marketing custom_fields"
-    " id customer_list_id anonymised"
-).split()
-_SHARED_FIELDS = set(
-    "first_name last_name gender birth_date company_name address_2 postal_code latitude"
-    " longitude phone_access_code".split()
-)
-# Anything shorter stands in too many places to tell one person.
-_SHORTEST_TELLING = 6
-_SHORTEST_NUMBER = 7
 # Blocks of 8 KB read by one statement; between two of them the caller hears how far it is.
 _BLOCKS = 4096
 _SESSIONS = ("signin_session", "session_data")
-
-
-# --- what to look for ---------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Clue:
-    """One value of the person.
-
-    Attributes:
-        field: Whose value it is, like ``email``.
-        tells: Whether it tells the person by itself.
-        forms: Regular expressions that PostgreSQL and Python read alike.
-    """
-
-    field: str
-    tells: bool
-    forms: list[str]
-
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """Return what finds the value; one that many share only as a whole word."""
-        either = "|".join(self.forms)
-        whole = either if self.tells else rf"(?<!\w)(?:{either})(?!\w)"
-        return re.compile(whole, re.IGNORECASE)
-
-
-def clues_of(values: dict[str, Any], *, country: str | None) -> list[Clue]:
-    """Return what to look for.
-
-    Args:
-        values: The person's fields before they were erased.
-        country: Where a national phone number is at home, two letters.
-    """
-    clues = []
-    for name, value in values.items():
-        text = "" if value is None else str(value).strip()
-        if not text or name in KEPT_FIELDS:
-            continue
-        if name in ("latitude", "longitude"):
-            text = _without_zeros(text)
-        forms = _forms(text)
-        tells = name not in _SHARED_FIELDS and len(text) >= _SHORTEST_TELLING
-        if name == "phone":
-            number = _number_form(text, country)
-            tells = number is not None
-            forms += [number] if number else []
-        elif name in ("latitude", "longitude"):
-            # A column of numbers shows all of its digits.
-            forms = [f"{form}0*" for form in forms]
-        clues.append(Clue(name, tells, forms))
-    return clues
-
-
-def _forms(text: str) -> list[str]:
-    """Return the value as it may stand in text, in JSON and in a URL."""
-    written = [
-        text,
-        json.dumps(text, ensure_ascii=False)[1:-1],
-        json.dumps(text)[1:-1],
-        quote(text, safe=""),
-        quote_plus(text),
-    ]
-    cases = [case for form in written for case in (form, form.lower(), form.upper())]
-    cases += [_as_bytes(case) for case in cases]
-    return [re.escape(form) for form in dict.fromkeys(cases)]
-
-
-def _as_bytes(text: str) -> str:
-    """Return the text as ``encode(…, 'escape')`` shows its bytes."""
-    return "".join(
-        chr(byte) if 0 < byte < 128 and byte != 92 else "\\\\" if byte == 92 else f"\\{byte:03o}"
-        for byte in text.encode()
-    )
-
-
-def _number_form(text: str, country: str | None) -> str | None:
-    """Return the digits that every spelling of the number has, separators allowed."""
-    kept = normalise_phone(text, country or "ZZ")
-    digits = re.sub(r"\D", "", kept)
-    if kept.startswith("+"):
-        try:
-            digits = str(phonenumbers.parse(kept).national_number)
-        except phonenumbers.NumberParseException:
-            pass
-    if len(digits) < _SHORTEST_NUMBER:
-        return None
-    return r"[-. ()/]{0,3}".join(digits)
 
 
 # --- rows that mention the customer --------------------------------------------------
@@ -236,6 +133,29 @@ ORDER BY 1
 """
 
 
+class Piece(NamedTuple):
+    """A piece of a table that was looked through.
+
+    Attributes:
+        table: Which.
+        start: Its first block.
+        blocks: How many blocks the table has.
+        columns: How many columns; 0 but for the table's last piece.
+        places: What was found in it.
+    """
+
+    table: str
+    start: int
+    blocks: int
+    columns: int
+    places: list[Place]
+
+    @property
+    def next(self) -> tuple[str, int]:
+        """Return where the search goes on."""
+        return self.table, self.start + _BLOCKS
+
+
 def search(customer_id: int, clues: list[Clue], *, tell: Callable[[str, int, int], None]) -> Search:
     """Search every column of every table.
 
@@ -245,18 +165,51 @@ def search(customer_id: int, clues: list[Clue], *, tell: Callable[[str, int, int
         tell: Hears the table, and how many of how many blocks are done.
     """
     result = Search()
-    own = own_rows(customer_id)
-    for name, columns, types, key, blocks in _rows(_TABLES):
-        if not columns:
-            continue
-        table = _Table(name, dict(zip(columns, types, strict=True)), key or [], blocks)
-        result.tables += 1
-        result.columns += len(columns)
-        looker = _Looker(table, clues, customer_id, own.get(name, set()))
-        for start in range(0, max(blocks, 1), _BLOCKS):
-            tell(name, start, blocks)
-            result.places += looker.places(start, last=start + _BLOCKS >= blocks)
+    for piece in pieces(customer_id, clues):
+        tell(piece.table, piece.start, piece.blocks)
+        result.tables += piece.columns > 0
+        result.columns += piece.columns
+        result.places += piece.places
     return result
+
+
+def pieces(
+    customer_id: int, clues: list[Clue], *, begin: tuple[str, int] = ("", 0)
+) -> Iterator[Piece]:
+    """Search piece by piece, so that a search can be left and taken up again.
+
+    Args:
+        customer_id: The customer's row, there or gone.
+        clues: What to look for.
+        begin: The table and its block to go on with, as the last piece's ``next`` says.
+    """
+    own = own_rows(customer_id)
+    for table in _tables():
+        if table.name < begin[0]:
+            continue
+        looker = _Looker(table, clues, customer_id, own.get(table.name, set()))
+        first = begin[1] if table.name == begin[0] else 0
+        if first and first >= table.blocks:
+            continue
+        for start in range(first, max(table.blocks, 1), _BLOCKS):
+            last = start + _BLOCKS >= table.blocks
+            columns = len(table.columns) if last else 0
+            found = list(looker.places(start, last=last))
+            yield Piece(table.name, start, table.blocks, columns, found)
+
+
+def blocks_of_all() -> int:
+    """Return how many blocks a whole search reads; of each table at least one."""
+    return sum(max(table.blocks, 1) for table in _tables())
+
+
+def _tables() -> list[_Table]:
+    tables = [
+        _Table(name, dict(zip(columns, types, strict=True)), key or [], blocks)
+        for name, columns, types, key, blocks in _rows(_TABLES)
+        if columns
+    ]
+    return sorted(tables, key=lambda table: table.name)
 
 
 class _Looker:
@@ -381,16 +334,3 @@ def _unpacked(session: str) -> str:
     except (binascii.Error, ValueError, zlib.error):
         return ""
     return content.decode(errors="replace")
-
-
-def _without_zeros(number: str) -> str:
-    return number.rstrip("0").rstrip(".") if "." in number else number
-
-
-def values_of(customer: Customer) -> dict[str, str]:
-    """Return what anonymising will erase, to be kept until it is proved erased."""
-    return {
-        name: _without_zeros(str(value)) if isinstance(value, Decimal) else str(value)
-        for name in ANONYMISED_FIELDS
-        if (value := getattr(customer, name)) not in (None, "")
-    }

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.db import connection
 
+from customers.clues import clues_of, telling_sql
 from customers.erasure import Erased
 from customers.models import Customer
-from customers.traces import clues_of
 from transfer.models import RefusedRow, StagedRow
 
 
@@ -32,26 +32,11 @@ def erase_rows(customer: Customer, caused_by: int | None, before: Mapping[str, A
         before: The private fields before.
     """
     clues = clues_of(dict(before), country=customer.country or customer.account.country)
-    telling = "|".join(form for clue in clues if clue.tells for form in clue.forms)
-    first, last = (
-        "|".join(form for clue in clues if clue.field == name for form in clue.forms)
-        for name in ("first_name", "last_name")
-    )
-    conditions = ["cells::text ~* %(telling)s"] if telling else []
-    if first and last:
-        conditions.append("(cells::text ~* %(first)s AND cells::text ~* %(last)s)")
-    if not conditions:
-        return
-    values: dict[str, Any] = {
-        "account": customer.account_id,
-        "telling": telling,
-        "first": first,
-        "last": last,
-    }
+    condition, bound = telling_sql(clues, "cells::text")
     for model in (StagedRow, RefusedRow):
         with connection.cursor() as cursor:
             cursor.execute(
                 f"DELETE FROM {model._meta.db_table} WHERE account_id = %(account)s"
-                f" AND ({' OR '.join(conditions)})",
-                values,
+                f" AND {condition}",
+                {**bound, "account": customer.account_id},
             )

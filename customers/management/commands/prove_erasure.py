@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection, transaction
 
 from accounts.models import Account
 from customers import traces
+from customers.clues import Clue, clues_of, values_of
 from customers.models import Customer
 from hubcustomers.public_ids import customer_ids
 
@@ -74,7 +75,7 @@ class Command(BaseCommand):
             if options["snapshot"]:
                 self.stdout.write(json.dumps(_snapshot(customer), ensure_ascii=False))
                 return
-            clues = traces.clues_of(_read(options["values"]), country=_country(customer))
+            clues = clues_of(_read(options["values"]), country=_country(customer))
             if not clues:
                 raise CommandError("There is no value to search for.", returncode=_WRONG)
             found = self._search(number, clues)
@@ -85,7 +86,7 @@ class Command(BaseCommand):
         if found.places:
             sys.exit(1)
 
-    def _search(self, number: int, clues: list[traces.Clue]) -> traces.Search:
+    def _search(self, number: int, clues: list[Clue]) -> traces.Search:
         with transaction.atomic(), connection.cursor() as cursor:
             # All tables as of one moment, however long it takes.
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -149,7 +150,7 @@ def _snapshot(customer: Customer | None) -> dict[str, str]:
         raise CommandError("There is no such customer.", returncode=_WRONG)
     if customer.anonymised:
         raise CommandError("The customer is anonymised: nothing to keep.", returncode=_WRONG)
-    return traces.values_of(customer)
+    return values_of(customer)
 
 
 def _read(name: str) -> dict[str, Any]:

@@ -1,0 +1,148 @@
+"""Clues of a person: the values to look for, and the forms in which they may stand somewhere."""
+
+import json
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import phonenumbers
+
+from customers.models import ANONYMISED_FIELDS, Customer
+from hubcustomers.phones import normalise_phone
+
+# What anonymising leaves (companion, section 6), so that nobody looks for it.
+KEPT_FIELDS = (
+    "private_ref city state country sms_marketing email_marketing custom_fields"
+    " id customer_list_id anonymised"
+).split()
+_SHARED_FIELDS = set(
+    "first_name last_name gender birth_date company_name address_2 postal_code latitude"
+    " longitude phone_access_code".split()
+)
+# Anything shorter stands in too many places to tell one person.
+_SHORTEST_TELLING = 6
+_SHORTEST_NUMBER = 7
+
+
+@dataclass(frozen=True)
+class Clue:
+    """One value of the person.
+
+    Attributes:
+        field: Whose value it is, like ``email``.
+        tells: Whether it tells the person by itself.
+        forms: Regular expressions that PostgreSQL and Python read alike.
+    """
+
+    field: str
+    tells: bool
+    forms: list[str]
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Return what finds the value; one that many share only as a whole word."""
+        either = "|".join(self.forms)
+        whole = either if self.tells else rf"(?<!\w)(?:{either})(?!\w)"
+        return re.compile(whole, re.IGNORECASE)
+
+
+def clues_of(values: dict[str, Any], *, country: str | None) -> list[Clue]:
+    """Return what to look for.
+
+    Args:
+        values: The person's fields before they were erased.
+        country: Where a national phone number is at home, two letters.
+    """
+    clues = []
+    for name, value in values.items():
+        text = "" if value is None else str(value).strip()
+        if not text or name in KEPT_FIELDS:
+            continue
+        if name in ("latitude", "longitude"):
+            text = _without_zeros(text)
+        forms = _forms(text)
+        tells = name not in _SHARED_FIELDS and len(text) >= _SHORTEST_TELLING
+        if name == "phone":
+            number = _number_form(text, country)
+            tells = number is not None
+            forms += [number] if number else []
+        elif name in ("latitude", "longitude"):
+            # A column of numbers shows all of its digits.
+            forms = [f"{form}0*" for form in forms]
+        clues.append(Clue(name, tells, forms))
+    return clues
+
+
+def _forms(text: str) -> list[str]:
+    """Return the value as it may stand in text, in JSON and in a URL."""
+    written = [
+        text,
+        json.dumps(text, ensure_ascii=False)[1:-1],
+        json.dumps(text)[1:-1],
+        quote(text, safe=""),
+        quote_plus(text),
+    ]
+    cases = [case for form in written for case in (form, form.lower(), form.upper())]
+    cases += [_as_bytes(case) for case in cases]
+    return [re.escape(form) for form in dict.fromkeys(cases)]
+
+
+def _as_bytes(text: str) -> str:
+    """Return the text as ``encode(…, 'escape')`` shows its bytes."""
+    return "".join(
+        chr(byte) if 0 < byte < 128 and byte != 92 else "\\\\" if byte == 92 else f"\\{byte:03o}"
+        for byte in text.encode()
+    )
+
+
+def _number_form(text: str, country: str | None) -> str | None:
+    """Return the digits that every spelling of the number has, separators allowed."""
+    kept = normalise_phone(text, country or "ZZ")
+    digits = re.sub(r"\D", "", kept)
+    if kept.startswith("+"):
+        try:
+            digits = str(phonenumbers.parse(kept).national_number)
+        except phonenumbers.NumberParseException:
+            pass
+    if len(digits) < _SHORTEST_NUMBER:
+        return None
+    return r"[-. ()/]{0,3}".join(digits)
+
+
+def telling_sql(clues: list[Clue], text: str) -> tuple[str, dict[str, str]]:
+    """Return the condition that a text tells of the person, and what it binds.
+
+    It does by what tells a person by itself, or by first and last name together; without any
+    such clue it is false.
+
+    Args:
+        clues: What to look for.
+        text: An expression in SQL.
+    """
+    bound = {
+        "telling": "|".join(form for clue in clues if clue.tells for form in clue.forms),
+        **{
+            name: "|".join(form for clue in clues if clue.field == name for form in clue.forms)
+            for name in ("first_name", "last_name")
+        },
+    }
+    conditions = [f"{text} ~* %(telling)s"] if bound["telling"] else []
+    if bound["first_name"] and bound["last_name"]:
+        conditions.append(f"({text} ~* %(first_name)s AND {text} ~* %(last_name)s)")
+    return f"({' OR '.join(conditions) or 'false'})", bound
+
+
+def _without_zeros(number: str) -> str:
+    return number.rstrip("0").rstrip(".") if "." in number else number
+
+
+def values_of(customer: Customer) -> dict[str, str]:
+    """Return what anonymising will erase, to be kept until it is proved erased."""
+    return {
+        name: _without_zeros(str(value)) if isinstance(value, Decimal) else str(value)
+        for name in ANONYMISED_FIELDS
+        if (value := getattr(customer, name)) not in (None, "")
+    }
