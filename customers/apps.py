@@ -7,3 +7,10 @@ class CustomersConfig(AppConfig):
     """The customers app."""
 
     name = "customers"
+
+    def ready(self) -> None:
+        """Say what the app holds of people."""
+        # Models cannot be imported before Django has started.
+        from customers.holdings import register_holdings
+
+        register_holdings()

@@ -7,3 +7,10 @@ class DeskConfig(AppConfig):
     """What staff do across all apps."""
 
     name = "desk"
+
+    def ready(self) -> None:
+        """Say what the app holds of people."""
+        # Models cannot be imported before Django has started.
+        from desk.holdings import register_holdings
+
+        register_holdings()

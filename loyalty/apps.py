@@ -9,8 +9,11 @@ class LoyaltyConfig(AppConfig):
     name = "loyalty"
 
     def ready(self) -> None:
-        """Have the metrics tell of the ledger."""
+        """Have the metrics tell of the ledger, and say what the app holds of people."""
+        # Models cannot be imported before Django has started.
         from hubcustomers.observing.metrics import register_gauges
+        from loyalty.holdings import register_holdings
         from loyalty.measures import ledger_gauges
 
         register_gauges(ledger_gauges)
+        register_holdings()

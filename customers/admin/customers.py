@@ -34,6 +34,8 @@ from hubcustomers.public_ids import customer_ids
 
 # What a user without the right "read" sees masked.
 _MASKED = {"email": "masked_email", "phone": "masked_phone"}
+# Buttons that are of no use once the customer is anonymised.
+_BEFORE_ERASURE = ("reveal", "anonymise", "erase")
 # The page of a customer: groups of lines of fields.
 _LINES = (
     (
@@ -66,9 +68,10 @@ class CustomerAdmin(ScopedModelAdmin):
 
     role_may = {
         # Who may "read" sees e-mail and phone; who may "reveal" asks for them, and it is logged.
-        Role.MANAGER: EDIT | {"anonymise", "read"},
+        # "access" is giving a person all that is held on them, "erase" erasing with a proof.
+        Role.MANAGER: EDIT | {"anonymise", "read", "access", "erase"},
         Role.SUPPORT: VIEW | {"reveal"},
-        Role.PRIVACY: VIEW | {"change", "anonymise", "read"},
+        Role.PRIVACY: VIEW | {"change", "anonymise", "read", "access", "erase"},
     }
     form = CustomerForm
     choice_ordering = ("-pk",)
@@ -276,10 +279,13 @@ class CustomerAdmin(ScopedModelAdmin):
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Return the buttons; nobody is anonymised twice."""
         obj = self.get_object(request, str(object_id))
-        if obj is None or obj.anonymised:
+        if obj is None:
             return []
+        useless = set(_BEFORE_ERASURE) if obj.anonymised else set()
+        if not obj.masked:
+            useless.add("reveal")
         buttons: list[Any] = super().get_actions_detail(request, object_id)
-        return [one for one in buttons if obj.masked or not one.path.endswith("reveal")]
+        return [one for one in buttons if one.path.rpartition("/")[2] not in useless]
 
     @button(_("Reveal e-mail and phone"), icon="visibility", permission="reveal")
     def reveal(self, request: HttpRequest, object_id: str) -> HttpResponse:
