@@ -158,6 +158,8 @@ class Connection(TenantModel):
     # A client that names its devices has a connection for each (companion, section 10).
     device_id = models.CharField(max_length=255, blank=True, default="", editable=False)
     blocked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # When it last called although it was blocked, to within a few minutes.
+    refused_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = TenantQuerySet.as_manager()
