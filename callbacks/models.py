@@ -1,5 +1,6 @@
 """Callbacks, and the outbox of events that wait for them."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -135,7 +136,11 @@ class DeliveryAttempt(TenantModel):
     objects = TenantQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["event", "started_at"], name="callbacks_attempt_idx")]
+        indexes = [
+            models.Index(fields=["event", "started_at"], name="callbacks_attempt_idx"),
+            # The last days' attempts, which lie together, for the first page's chart.
+            BrinIndex(fields=["started_at"], name="callbacks_attempt_time_idx", autosummarize=True),
+        ]
 
     def __str__(self) -> str:
         return f"attempt {self.pk}"

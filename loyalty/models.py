@@ -1,5 +1,6 @@
 """Loyalty cards and the operations that move their balance."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import OuterRef, Q, Subquery, Value
 from django.db.models.functions import Now
@@ -119,7 +120,10 @@ class LoyaltyOperation(TenantModel):
                 fields=["account", "order"],
                 name="loyalty_operation_order_idx",
                 condition=Q(order__isnull=False),
-            )
+            ),
+            # What happened in the last weeks, of years: rows lie in the order of time, so an
+            # index of some pages finds them and costs a write nothing.
+            BrinIndex(fields=["created_at"], name="loyalty_operation_time_idx", autosummarize=True),
         ]
 
     def __str__(self) -> str:
