@@ -1,4 +1,4 @@
-"""What the shared rooms keep: the audit trail, and the signs of life of workers."""
+"""What the shared rooms keep: the audit trail, signs of life of workers, counted figures."""
 
 from django.conf import settings
 from django.db import models
@@ -60,3 +60,27 @@ class WorkerPulse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} on {self.host}, process {self.pid}"
+
+
+class AccountFigures(models.Model):
+    """What was counted last for an account's first page; numbers only, nothing of a person."""
+
+    account = models.ForeignKey(
+        "accounts.Account", on_delete=models.DO_NOTHING, db_index=False, related_name="+"
+    )
+    # By the name of who counted (hubcustomers/backoffice/figures.py).
+    values = models.JSONField(default=dict)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    computed_at = models.DateTimeField(null=True)
+    # How long that took; what takes long is counted less often.
+    seconds = models.FloatField(default=0)
+    # When somebody last opened the page.
+    asked_at = models.DateTimeField(null=True)
+    # A worker is counting until then.
+    leased_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account"], name="hub_figures_account_uniq")]
+
+    def __str__(self) -> str:
+        return f"figures of account {self.account_id}"

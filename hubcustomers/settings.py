@@ -151,6 +151,8 @@ IMPORT_MAX_BYTES = (env_int("HUB_IMPORT_MAX_MB", 200) or 200) * 1024 * 1024
 # How often an idle worker looks for jobs, and how long a silent worker keeps one.
 JOB_POLL_SECONDS = 1.0
 JOB_LEASE_SECONDS = 60.0
+# How often a worker looks whether the figures of somebody's first page are to be counted.
+FIGURES_POLL_SECONDS = 2.0
 
 # --- language, time, files ----------------------------------------------------------
 LANGUAGE_CODE = "en"

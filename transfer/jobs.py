@@ -20,6 +20,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.utils.functional import Promise
 
+from hubcustomers.backoffice import figures
 from hubcustomers.backoffice.refusals import REFUSALS, faults_in
 from hubcustomers.embedded_postgres import EmbeddedPostgresError
 from hubcustomers.observing import metrics
@@ -206,6 +207,7 @@ class Worker:
         # A plain flag, because signal handlers set it.
         self._is_stopping = False
         self._pulse = Pulse("run_jobs")
+        self._next_count = 0.0
 
     def stop(self) -> None:
         """Finish the step at hand and stop; for signal handlers."""
@@ -227,6 +229,7 @@ class Worker:
         while not self._is_stopping:
             try:
                 self._pulse.beat()
+                self._count_figures()
                 job = claim()
                 if job is not None:
                     with lines_about(f"job-{job.pk}"):
@@ -250,6 +253,7 @@ class Worker:
                 if self._is_stopping:
                     self._give_back(job)
                     return
+                self._count_figures()
         except JobTaken:
             logger.info("Job %s is no longer ours", job.pk)
         except REFUSALS as error:
@@ -260,6 +264,17 @@ class Worker:
         except Exception:
             logger.exception("Job %s failed", job.pk)
             fail(job, "Something went wrong on our side. It has been recorded.")
+
+    def _count_figures(self) -> None:
+        """Count what the first page of the back-office shows, where somebody looks at it."""
+        if time.monotonic() < self._next_count:
+            return
+        try:
+            figures.refresh_due()
+        except Exception:
+            # Whatever is wrong with a figure, the jobs are not to blame and go on.
+            logger.exception("The figures of the first page could not be counted")
+        self._next_count = time.monotonic() + settings.FIGURES_POLL_SECONDS
 
     def _give_back(self, job: Job) -> None:
         Job.objects.filter(pk=job.pk, lease_token=job.lease_token, state=State.RUNNING).update(

@@ -1,5 +1,6 @@
 """The back-office of accounts: who may call the API, and which staff works where."""
 
+from accounts.admin import home
 from accounts.admin.accounts import AccountAdmin, LocationAdmin
 from accounts.admin.clients import ClientAdmin
 from accounts.admin.connections import ConnectionAdmin
@@ -12,4 +13,5 @@ __all__ = [
     "LocationAdmin",
     "MembershipAdmin",
     "StaffUserAdmin",
+    "home",
 ]

@@ -28,7 +28,15 @@ def _item(title: str, icon: str, app: str, model: str) -> dict[str, Any]:
     }
 
 
+def _charts_css(request: HttpRequest) -> str:
+    from django.templatetags.static import static
+
+    return static("hub/charts.css")
+
+
 UNFOLD: dict[str, Any] = {
+    "STYLES": [_charts_css],
+    "DASHBOARD_CALLBACK": "hubcustomers.backoffice.home.dashboard",
     "SITE_TITLE": "hubcustomers",
     "SITE_HEADER": "hubcustomers",
     "SITE_SUBHEADER": "Customers and loyalty",

@@ -45,6 +45,7 @@ LOCAL_TABLES = {
     "callbacks_event",
     "django_admin_log",
     "django_content_type",
+    "hubcustomers_accountfigures",
     "hubcustomers_auditentry",
     "signin_recoverycode",
     "signin_secondfactor",
