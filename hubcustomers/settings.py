@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "corsheaders",
     "rest_framework",
     "django_filters",
+    "drf_spectacular_sidecar",
     "hubcustomers",
     "accounts",
     "signin",
@@ -60,6 +61,7 @@ INSTALLED_APPS = [
     "loyalty",
     "transfer",
     "desk",
+    "reference",
 ]
 MIDDLEWARE = [
     # First of all: whatever answers, it is named, counted and logged.
@@ -104,6 +106,13 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["hubcustomers.api.rendering.JSONRenderer"],
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,
+    "DEFAULT_SCHEMA_CLASS": "reference.schema.HubSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
+    "COMPONENT_SPLIT_REQUEST": True,
+    # Choices stay where they are chosen, instead of becoming components of their own.
+    "POSTPROCESSING_HOOKS": [],
 }
 # A body above this is refused with 413 before it is read.
 MAX_BODY_BYTES = 1024 * 1024

@@ -18,6 +18,7 @@ from hubcustomers.api.viewsets import HubViewSet
 from hubcustomers.observing import views as observing
 from loyalty.orders import LoyaltyOrderViewSet
 from loyalty.viewsets import LoyaltyCardViewSet, LoyaltyOperationViewSet
+from reference import views as reference
 from signin import own
 from signin import views as signin
 
@@ -119,6 +120,9 @@ urlpatterns = [
     path("healthz", observing.healthz),
     path("readyz", observing.readyz),
     path("metrics", observing.show_metrics),
+    # The API's document, and the page that shows it.
+    path("openapi.json", reference.openapi, name="openapi"),
+    path("docs", reference.docs, name="docs"),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     # Signing in, and a staff user's own security, in front of what Django has there.
     path("admin/login/", signin.SignInView.as_view(), name="sign_in"),
