@@ -20,11 +20,14 @@ from hubcustomers.tenancy.tripwire import refuse_unscoped
 from loyalty.factories import LoyaltyCardFactory
 from loyalty.models import LoyaltyCard
 from tests.browser.chromium import chromium
+from tests.contract import hold_to_document
 from tests.planted import watch, watched_logs
 
 
 class HubClient:
     """Calls the API with the token of one connection, watched by the tripwire.
+
+    Each answer is held to the API's document.
 
     Keyword arguments of the writing methods make the JSON body; ``data`` takes a body
     whose names are no Python names.
@@ -53,16 +56,18 @@ class HubClient:
             sent["X-Access-Token"] = self.token
         body = raw if raw is not None else b"" if data is None else exact_json.dumps(data)
         with connection.execute_wrapper(refuse_unscoped):
-            return self.http.generic(
+            answer = self.http.generic(
                 method, f"/v1{path}", body, content_type=content_type, headers=sent
             )
+        return hold_to_document(answer)
 
     def get(self, path: str, /, **params: str) -> HttpResponse:
         """Read, with the parameters in the query string."""
         watch.note(params)
         with connection.execute_wrapper(refuse_unscoped):
             headers = {"X-Access-Token": self.token} if self.token is not None else {}
-            return self.http.get(f"/v1{path}", params, headers=headers)
+            answer = self.http.get(f"/v1{path}", params, headers=headers)
+        return hold_to_document(answer)
 
     def post(self, path: str, /, data: Any = None, **fields: Any) -> HttpResponse:
         """Create."""
