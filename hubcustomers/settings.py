@@ -174,6 +174,12 @@ STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 
 # --- signing in ---------------------------------------------------------------------
+_JUDGES = "django.contrib.auth.password_validation"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"{_JUDGES}.UserAttributeSimilarityValidator"},
+    {"NAME": f"{_JUDGES}.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": f"{_JUDGES}.CommonPasswordValidator"},
+]
 # Whoever sees personal data proves a second factor; "optional" is for trying things out.
 SECOND_FACTOR_REQUIRED = env_choice("HUB_SECOND_FACTOR", "required", "optional") == "required"
 # Sessions are kept where it is known whose they are, so that all of somebody's can be ended.

@@ -127,9 +127,14 @@ urlpatterns = [
     # Signing in, and a staff user's own security, in front of what Django has there.
     path("admin/login/", signin.SignInView.as_view(), name="sign_in"),
     path("admin/login/code/", signin.code, name="sign_in_code"),
+    own_security("", own.overview, "security"),
     own_security("confirm/", signin.confirm, "security_confirm"),
     own_security("second-factor/", own.second_factor, "security_second_factor"),
     own_security("recovery-codes/", own.recovery_codes, "security_recovery_codes"),
+    own_security("password/", own.password, "security_password"),
+    own_security("sign-out/", own.sign_out_elsewhere, "security_sign_out"),
+    # Django's page for it, which would know nothing of other sessions.
+    path("admin/password_change/", RedirectView.as_view(pattern_name="security_password")),
     path("admin/", admin.site.urls),
 ]
 

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.forms import AuthenticationForm
+from unfold.forms import AdminOwnPasswordChangeForm, AuthenticationForm
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from signin import factors, throttle
@@ -95,3 +95,15 @@ class EnrolForm(forms.Form):
             attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}
         ),
     )
+
+
+class NewPasswordForm(AdminOwnPasswordChangeForm):
+    """Asks for the old password and, twice, for the new one."""
+
+    def clean_old_password(self) -> str:
+        """Refuse another password than the user's; tries are counted."""
+        given = self.cleaned_data["old_password"]
+        counted = throttle.proof_of(self.user.pk)
+        if not throttle.judged(counted, lambda: self.user.check_password(given)):
+            raise ValidationError(_("This is not your password."))
+        return str(given)

@@ -1,21 +1,95 @@
 """The pages on which staff look after their own security."""
 
+from datetime import datetime
 from typing import Any
 
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
+from hubcustomers.backoffice import audit
 from hubcustomers.backoffice.asked_again import asked_again
 from hubcustomers.encryption import decrypt, encrypt
-from signin import factors, guard, totp
-from signin.forms import EnrolForm
+from signin import factors, guard, throttle, totp
+from signin.browsers import words_for
+from signin.forms import EnrolForm, NewPasswordForm
+from signin.models import SecondFactor
 from signin.pages import next_of, page
-from signin.sessions import end_sessions
+from signin.sessions import Place, end_sessions, places_of
 
 # The secret that the page shows, encrypted, until a code proves that the app has it.
 _OFFERED = "hub_offered_secret"
+
+
+def overview(request: HttpRequest) -> HttpResponse:
+    """Show the user's second factor, password and sessions."""
+    user: Any = request.user
+    factor = SecondFactor.objects.filter(user=user).first()
+    places = places_of(user, here=request.session.session_key)
+    return page(
+        request,
+        "admin/hub/security/overview.html",
+        title=_("Your security"),
+        factor=factor,
+        set_up_at=factor and date_format(localtime(factor.created_at), "j M Y"),
+        codes_left=factors.codes_left(user),
+        tables=[_table_of(places)],
+        elsewhere=any(not place.is_here for place in places),
+    )
+
+
+def _table_of(places: list[Place]) -> dict[str, Any]:
+    rows = [
+        [
+            words_for(place.browser) or "-",
+            place.address or "-",
+            _at(place.started_at),
+            _("here, now") if place.is_here else _at(place.seen_at),
+        ]
+        for place in places
+    ]
+    headers = [_("browser"), _("address"), _("signed in"), _("last seen")]
+    return {"title": _("Where you are signed in"), "headers": headers, "rows": rows}
+
+
+def _at(when: datetime) -> str:
+    return date_format(localtime(when), "j M Y, H:i")
+
+
+def password(request: HttpRequest) -> HttpResponse:
+    """Change the user's own password; every other session of theirs ends."""
+    user: Any = request.user
+    form = NewPasswordForm(user, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        with transaction.atomic():
+            form.save()
+            audit.record(user, user, "changed", fields=["password"])
+            update_session_auth_hash(request, user)
+            end_sessions(user, but=request.session.session_key)
+        text = _("Your password is changed. Wherever else you were signed in, you are no longer.")
+        messages.success(request, text)
+        return HttpResponseRedirect(reverse("security"))
+    title = _("Change your password")
+    response = page(request, "admin/hub/security/password.html", title=title, form=form)
+    return throttle.slow_down(response, form)
+
+
+@require_POST
+def sign_out_elsewhere(request: HttpRequest) -> HttpResponse:
+    """End every session of the user but this one."""
+    user: Any = request.user
+    with transaction.atomic():
+        end_sessions(user, but=request.session.session_key)
+        audit.record(user, user, "signed out")
+    messages.success(request, _("You are signed out everywhere else."))
+    return HttpResponseRedirect(reverse("security"))
 
 
 def second_factor(request: HttpRequest) -> HttpResponse:

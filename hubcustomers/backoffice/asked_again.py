@@ -57,9 +57,13 @@ def asks_again(
     return asking
 
 
-class _Adding(Protocol):
+class _Pages(Protocol):
     def has_add_permission(self, request: HttpRequest) -> bool: ...
+    def has_change_permission(self, request: HttpRequest) -> bool: ...
+    def has_delete_permission(self, request: HttpRequest) -> bool: ...
     def add_view(self, *args: Any) -> HttpResponse: ...
+    def change_view(self, *args: Any) -> HttpResponse: ...
+    def delete_view(self, *args: Any) -> HttpResponse: ...
 
 
 class AsksBeforeAdding:
@@ -72,6 +76,32 @@ class AsksBeforeAdding:
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Return the page, or the way to the one that asks."""
-        admin = cast(_Adding, self)
+        admin = cast(_Pages, self)
         page = asked_again(request) if admin.has_add_permission(request) else None
-        return page or cast(_Adding, super()).add_view(request, form_url, extra_context)
+        return page or cast(_Pages, super()).add_view(request, form_url, extra_context)
+
+
+class AsksBeforeChanging(AsksBeforeAdding):
+    """A ModelAdmin whose pages that add, change and delete a row all ask first."""
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Return the page, or the way to the one that asks."""
+        admin = cast(_Pages, self)
+        page = asked_again(request) if admin.has_change_permission(request) else None
+        return page or cast(_Pages, super()).change_view(
+            request, object_id, form_url, extra_context
+        )
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Return the page, or the way to the one that asks."""
+        admin = cast(_Pages, self)
+        page = asked_again(request) if admin.has_delete_permission(request) else None
+        return page or cast(_Pages, super()).delete_view(request, object_id, extra_context)

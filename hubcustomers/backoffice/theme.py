@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
 
 
 def _may_view(app: str, model: str) -> Callable[[HttpRequest], bool]:
@@ -60,6 +61,9 @@ UNFOLD: dict[str, Any] = {
             "900": "oklch(33% .055 216)",
             "950": "oklch(24% .045 218)",
         },
+    },
+    "ACCOUNT": {
+        "navigation": [{"title": _("Your security"), "link": reverse_lazy("security")}],
     },
     "SIDEBAR": {
         "show_search": False,
