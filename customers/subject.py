@@ -138,9 +138,7 @@ def _plain(value: Any) -> Any:
 
 def audit_records(customer: Customer) -> list[Record]:
     """Return what staff did to the person's rows; of staff only the role is told."""
-    roles = dict(
-        Membership.objects.filter(account_id=customer.account_id).values_list("user_id", "role")
-    )
+    roles = roles_in(customer.account_id)
     found: list[tuple[int, Record]] = []
     for section in _sections.values():
         for label, numbers in section.audited(customer).items():
@@ -151,6 +149,11 @@ def audit_records(customer: Customer) -> list[Record]:
 
 def _audit_record(entry: AuditEntry, roles: Mapping[int, str]) -> Record:
     return told(entry, by=role_of(entry.user_id, entry.user_name, roles))
+
+
+def roles_in(account_id: int) -> dict[int, str]:
+    """Return the role of each member of the account."""
+    return dict(Membership.objects.filter(account_id=account_id).values_list("user_id", "role"))
 
 
 def role_of(user_id: int | None, user_name: str, roles: Mapping[int, str]) -> str:

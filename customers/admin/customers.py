@@ -1,5 +1,6 @@
 """The back-office of customers; customers/services.py does the writing."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -313,20 +314,37 @@ class CustomerAdmin(ScopedModelAdmin):
     def anonymise(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Erase the personal data for good; the customer's id confirms it."""
         obj = pages.find(self, request, object_id)
-        text = _(
-            "Name, e-mail, phone, address and everything else that tells who this is goes "
-            "for good. Cards, points and operations stay, as do city, state and country."
-        )
-        asked = pages.Confirmation(
-            title=str(_("Anonymise this customer")),
-            text=str(text),
-            button=str(_("Anonymise")),
-            counts=_counts_of_customer(obj),
-            typed=obj.public_id,
+        asked = self.asked_to_erase(
+            obj,
             write=lambda: self._anonymise(request, obj),
             done=str(_("The customer is anonymised.")),
         )
         return pages.confirm(self, request, obj, asked)
+
+    def asked_to_erase(
+        self, obj: Customer, *, write: Callable[[], Any], done: str, more: str = ""
+    ) -> pages.Confirmation:
+        """Return what is asked before a customer is erased.
+
+        Args:
+            obj: The customer.
+            write: Erases.
+            done: What is said afterwards.
+            more: What else will happen.
+        """
+        text = _(
+            "Name, e-mail, phone, address and everything else that tells who this is goes "
+            "for good. Cards, points and operations stay, as do city, state and country."
+        )
+        return pages.Confirmation(
+            title=str(_("Anonymise this customer")),
+            text=f"{text} {more}".strip(),
+            button=str(_("Anonymise")),
+            counts=_counts_of_customer(obj),
+            typed=obj.public_id,
+            write=write,
+            done=done,
+        )
 
     def has_anonymise_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the user may erase a person's data."""

@@ -2,6 +2,11 @@
 
 from customers.admin import CustomerAdmin
 from desk.admin.access import subject_access
+from desk.admin.certificates import ErasureCertificateAdmin
+from desk.admin.erasing import erase
 from hubcustomers.backoffice.extending import add_page
 
+__all__ = ["ErasureCertificateAdmin"]
+
 add_page(CustomerAdmin, subject_access, right="access")
+add_page(CustomerAdmin, erase, right="erase")

@@ -17,6 +17,7 @@ from customers.clues import clues_of, values_of
 from customers.models import Customer
 from customers.subject import left_out, sections
 from desk import subject_file
+from desk.factories import certificate_of
 
 pytestmark = pytest.mark.django_db
 
@@ -32,6 +33,13 @@ _COLUMNS = """
 SELECT table_name, column_name, data_type FROM information_schema.columns
 WHERE table_schema = 'public' AND is_generated = 'NEVER' ORDER BY table_name, ordinal_position
 """
+
+
+@pytest.fixture
+def known(known: Customer) -> Customer:
+    """The person, about whom the desk has something too."""
+    certificate_of(known)
+    return known
 
 
 def rows(sql: str, *values: Any) -> list[Any]:

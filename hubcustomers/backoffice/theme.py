@@ -78,6 +78,13 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "Privacy",
+                "separator": True,
+                "items": [
+                    _item("Erasure certificates", "verified_user", "desk", "erasurecertificate"),
+                ],
+            },
+            {
                 "title": "Loyalty",
                 "separator": True,
                 "items": [

@@ -26,6 +26,7 @@ ACCOUNT_TABLES = {
     "customers_customer",
     "customers_customerprivateref",
     "customers_erasure",
+    "desk_erasurecertificate",
     "loyalty_loyaltycard",
     "loyalty_loyaltyoperation",
     "orders_order",

@@ -18,6 +18,8 @@ from callbacks.factories import CallbackFactory, EventFactory
 from callbacks.models import Callback, Event
 from customers.factories import CustomerFactory, CustomerListFactory
 from customers.models import Customer, CustomerList, CustomerPrivateRef
+from desk.factories import certificate_of
+from desk.privacy.models import ErasureCertificate
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.backoffice.scoping import ScopedModelAdmin
 from hubcustomers.models import AuditEntry
@@ -85,6 +87,7 @@ def plant(mark: str) -> SimpleNamespace:
         new_state={"first_name": f"{mark} first"},
     )
     job = JobFactory(customer_list=customer_list, title=f"{mark} file.csv", user_name=mark)
+    certificate = certificate_of(customer, user_name=mark)
     user = staff(f"{mark} user", account, email=f"{mark}@staff.example")
     membership = Membership.objects.get(user=user)
     for obj in (customer, card, customer_list, connection):
@@ -107,6 +110,7 @@ def plant(mark: str) -> SimpleNamespace:
             user,
             membership,
             job,
+            certificate,
         )
     }
     return SimpleNamespace(
@@ -178,6 +182,7 @@ MEMBERS_WORK_WITH = {
     Callback,
     Event,
     Job,
+    ErasureCertificate,
 }
 
 

@@ -1,0 +1,20 @@
+"""Things of the privacy desk as tests need them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from desk.privacy.models import ErasureCertificate
+
+
+def certificate_of(customer: Any, **fields: Any) -> ErasureCertificate:
+    """Return a certificate of the customer's erasure."""
+    given = {
+        "erased_at": datetime(2026, 5, 1, tzinfo=UTC),
+        "user_name": "officer",
+        "fields": ["email", "first_name"],
+        "tables": 30,
+        "columns": 300,
+    }
+    return ErasureCertificate.objects.create(
+        account_id=customer.account_id, customer_id=customer.pk, **{**given, **fields}
+    )
