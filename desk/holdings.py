@@ -11,7 +11,8 @@ _NOTHING = """
     accounts_connection accounts_location accounts_membership auth_group
     auth_group_permissions auth_permission auth_user auth_user_groups
     auth_user_user_permissions callbacks_callback customers_customerlist
-    django_content_type django_migrations hubcustomers_workerpulse
+    django_content_type django_migrations hubcustomers_accountfigures
+    hubcustomers_workerpulse
 """.split()
 _OF_STAFF = """
     django_admin_log signin_recoverycode signin_secondfactor signin_session signin_tries

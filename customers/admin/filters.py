@@ -15,7 +15,7 @@ from customers.models import Customer
 Choices = dict[str, tuple[str | Promise, Q]]
 
 
-class _ChoiceFilter(SimpleListFilter):
+class ChoiceFilter(SimpleListFilter):
     """Rows under one of a few conditions."""
 
     choices_by_word: Choices
@@ -30,7 +30,7 @@ class _ChoiceFilter(SimpleListFilter):
         return queryset if chosen is None else queryset.filter(chosen[1])
 
 
-class AnonymisedFilter(_ChoiceFilter):
+class AnonymisedFilter(ChoiceFilter):
     """Anonymised customers, or the others."""
 
     title = _("anonymised")
@@ -41,7 +41,7 @@ class AnonymisedFilter(_ChoiceFilter):
     }
 
 
-class ConsentFilter(_ChoiceFilter):
+class ConsentFilter(ChoiceFilter):
     """Customers who agreed to marketing, or who did not."""
 
     title = _("consent")

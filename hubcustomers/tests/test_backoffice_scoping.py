@@ -16,8 +16,9 @@ from accounts.models import Connection, Membership
 from accounts.tokens import issue_token
 from callbacks.factories import CallbackFactory, EventFactory
 from callbacks.models import Callback, Event
+from customers import consent
 from customers.factories import CustomerFactory, CustomerListFactory
-from customers.models import Customer, CustomerList, CustomerPrivateRef
+from customers.models import ConsentChange, Customer, CustomerList, CustomerPrivateRef
 from desk.factories import certificate_of
 from desk.privacy.models import ErasureCertificate
 from hubcustomers.backoffice.reach import Role
@@ -87,6 +88,10 @@ def plant(mark: str) -> SimpleNamespace:
         new_state={"first_name": f"{mark} first"},
     )
     job = JobFactory(customer_list=customer_list, title=f"{mark} file.csv", user_name=mark)
+    consent.tell_source(consent.Source("api", f"{mark} client"))
+    customer.sms_marketing = True
+    customer.save(update_fields=["sms_marketing"])
+    change = ConsentChange.objects.get(account=account)
     certificate = certificate_of(customer, user_name=mark)
     user = staff(f"{mark} user", account, email=f"{mark}@staff.example")
     membership = Membership.objects.get(user=user)
@@ -111,6 +116,7 @@ def plant(mark: str) -> SimpleNamespace:
             membership,
             job,
             certificate,
+            change,
         )
     }
     return SimpleNamespace(
@@ -183,6 +189,7 @@ MEMBERS_WORK_WITH = {
     Event,
     Job,
     ErasureCertificate,
+    ConsentChange,
 }
 
 
