@@ -156,7 +156,9 @@ class Connection(TenantModel):
         "customers.CustomerList", null=True, blank=True, on_delete=models.SET_NULL
     )
     # A client that names its devices has a connection for each (companion, section 10).
-    device_id = models.CharField(max_length=255, blank=True, default="", editable=False)
+    device_id = models.CharField(
+        max_length=255, blank=True, default="", db_default="", editable=False
+    )
     blocked_at = models.DateTimeField(null=True, blank=True, editable=False)
     # When it last called although it was blocked, to within a few minutes.
     refused_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -273,6 +275,29 @@ class AuthorizationCode(TenantModel):
 
     def __str__(self) -> str:
         return f"code {self.pk}"
+
+
+class ConnectionUse(TenantModel):
+    """When one connection was last used, to the minute.
+
+    Not a column of the connection: those rows are copied to each node of a sharded
+    database, and rarely written.
+    """
+
+    connection = TenantForeignKey(Connection, db_cascade=True, related_name="uses")
+    last_used_at = models.DateTimeField()
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "connection"], name="accounts_connectionuse_uniq"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"use {self.pk}"
 
 
 class Membership(models.Model):

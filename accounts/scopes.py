@@ -54,3 +54,21 @@ def validate_scope(text: str) -> None:
         Scope.parse(text)
     except ScopeError as error:
         raise ValidationError(str(error)) from error
+
+
+def written(level: str, *, customers: str = "", one_list: bool = False, orders: str = "") -> str:
+    """Return a scope as clients write it, "" where it would allow nothing.
+
+    Args:
+        level: ``location`` or ``account``.
+        customers: ``read``, ``write`` or "".
+        one_list: Only in a chosen list, instead of all.
+        orders: ``read``, ``write`` or "".
+    """
+    lists = "customer_list" if one_list else "all_customer_lists"
+    permissions = [
+        f"{resource}.{access}"
+        for resource, access in ((lists, customers), ("orders", orders))
+        if access
+    ]
+    return f"{level}[{','.join(permissions)}]" if permissions else ""

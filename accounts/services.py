@@ -90,6 +90,19 @@ def give_credentials(client: Client) -> None:
     client.sealed_secret = encrypt(secrets.token_hex(24))
 
 
+def rotate_secret(client: Client) -> str:
+    """Give the client another secret, from now on; return it, for nobody can read it again.
+
+    Events are signed with it at once, and the old one exchanges no code any more. Tokens
+    go on working.
+    """
+    secret = secrets.token_hex(24)
+    client.sealed_secret = encrypt(secret)
+    client.save(update_fields=["sealed_secret"])
+    tokens.forget_tokens()
+    return secret
+
+
 def create_connection(
     account: Account,
     client: Client,

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.last_used import note_use
 from accounts.models import AccessToken, Client, Connection
 from hubcustomers.exceptions import AccessRefused, DomainError
 
@@ -100,6 +101,7 @@ def find_connection(token: str) -> Connection:
         raise TokenRefused("The connection of this access token is blocked.")
     connection: Connection = row.connection
     _remembered.put(token_hash, connection)
+    note_use(connection)
     return connection
 
 

@@ -26,12 +26,22 @@ class Sentence:
     writes: bool
 
 
-def sentences(scope: Scope, account: Account, location: Location | None) -> list[Sentence]:
-    """Return what the scope allows there, one sentence for each kind of data."""
+def sentences(
+    scope: Scope, account: Account, location: Location | None, *, list_name: str | None = None
+) -> list[Sentence]:
+    """Return what the scope allows there, one sentence for each kind of data.
+
+    Args:
+        scope: What is allowed.
+        account: Where.
+        location: The one location, None for the whole account.
+        list_name: The list of a ``customer_list.*`` permission, None where it is still to be
+            chosen.
+    """
     place = short(str(location or account))
     told = [
         *_all_lists(scope, place, account, location),
-        *_one_list(scope),
+        *_one_list(scope, list_name),
         *_orders(scope, place),
     ]
     known = {"all_customer_lists", "customer_list", "orders"}
@@ -69,14 +79,17 @@ def _all_lists(
     return [Sentence("group", text % named, details % named, writes=writes)]
 
 
-def _one_list(scope: Scope) -> list[Sentence]:
+def _one_list(scope: Scope, list_name: str | None) -> list[Sentence]:
     if not scope.allows("customer_list", write=False):
         return []
     writes = scope.allows("customer_list", write=True)
-    if writes:
-        text = _("Read and write the customers of one list that you choose")
+    if list_name is None:
+        written = _("Read and write the customers of one list that you choose")
+        text = written if writes else _("Read the customers of one list that you choose")
     else:
-        text = _("Read the customers of one list that you choose")
+        written = _("Read and write the customers of the list “%(list)s”")
+        text = written if writes else _("Read the customers of the list “%(list)s”")
+        text %= {"list": short(list_name)}
     details = _("Name, e-mail, phone and address, their loyalty cards and points. No other list.")
     return [Sentence("person", text, details, writes=writes)]
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from accounts.models import Connection
@@ -90,6 +90,22 @@ def replay(events: Iterable[Event]) -> int:
         )
         replayed += waiting.update(given_up_at=None, attempts=0, due_at=Now(), leased_until=None)
     return replayed
+
+
+def given_up_for(connection: Connection) -> QuerySet[Event]:
+    """Return the events that were given up for the connection and still wait for a replay."""
+    events: QuerySet[Event] = Event.objects.for_account(connection.account_id)
+    return events.filter(connection=connection, acknowledged_at=None, given_up_at__isnull=False)
+
+
+def replay_given_up(connection: Connection) -> int:
+    """Send again, at once, all that was given up for the connection: its receiver is back.
+
+    Returns:
+        How many events are due now.
+    """
+    given_up = given_up_for(connection)
+    return given_up.update(given_up_at=None, attempts=0, due_at=Now(), leased_until=None)
 
 
 @transaction.atomic

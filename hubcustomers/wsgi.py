@@ -12,11 +12,17 @@ os.environ.setdefault("DATABASE_STATEMENT_TIMEOUT_MS", "5000")
 os.environ.setdefault("DATABASE_LOCK_TIMEOUT_MS", "2000")
 
 from django.conf import settings
-from django.core.signals import request_started
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, reset_queries
 
 _django = get_wsgi_application()
+
+# Only now: models cannot be imported before the applications are loaded.
+from accounts.last_used import write_uses  # noqa: E402
+
+# Behind the answer, so that no call waits for it.
+request_finished.connect(write_uses)
 
 # Before each request Django would empty the log of statements, which only DEBUG fills, and
 # look for connections to close, which were given back behind the request before.

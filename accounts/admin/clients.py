@@ -5,13 +5,17 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts import services
 from accounts.models import Client, Connection
 from hubcustomers.backoffice import pages
-from hubcustomers.backoffice.asked_again import AsksBeforeAdding
+from hubcustomers.backoffice.asked_again import AsksBeforeAdding, asks_again
+from hubcustomers.backoffice.display import button
 from hubcustomers.backoffice.reach import reach_of
-from hubcustomers.backoffice.scoping import ScopedModelAdmin
+from hubcustomers.backoffice.refusals import Faults
+from hubcustomers.backoffice.scoping import EDIT, ScopedModelAdmin
 
 
 @admin.register(Client)
@@ -22,6 +26,8 @@ class ClientAdmin(AsksBeforeAdding, ScopedModelAdmin):
     search_fields = ("name",)
     search_help_text = "Name"
     list_display = ("name", "client_id", "created_at")
+    superuser_may = EDIT | {"rotate"}
+    actions_detail = ("rotate",)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Return what can be said of a client; the id once there is one."""
@@ -58,3 +64,41 @@ class ClientAdmin(AsksBeforeAdding, ScopedModelAdmin):
         secrets = {"Client id": obj.client_id, "Client secret": obj.client_secret}
         title = "The credentials of the new client"
         return pages.secret(self, request, obj, title=title, secrets=secrets)
+
+    def has_rotate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the user may give the client another secret."""
+        return self.may(request, "rotate", obj)
+
+    @button(_("New secret"), icon="key", permission="rotate", danger=True)
+    @asks_again
+    def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Give the client another secret, after a confirmation that says what breaks."""
+        obj = pages.find(self, request, object_id)
+        made: list[str] = []
+
+        def write() -> None:
+            made.append(services.rotate_secret(obj))
+            self.audit(request, obj, "rotated")
+
+        refused: Faults = []
+        if request.method == "POST":
+            refused = pages.attempt(write)
+            if not refused:
+                secrets = {"Client id": obj.client_id, "Client secret": made[-1]}
+                title = gettext("The new client secret")
+                return pages.secret(self, request, obj, title=title, secrets=secrets)
+        asked = pages.Confirmation(
+            title=gettext("Give this client another secret"),
+            text=gettext(
+                "The old secret is void at once. Every event is signed with the new one from now "
+                "on: a receiver that checks signatures with the old one refuses each event, and "
+                "what it refuses is not sent again. No code is exchanged with the old secret "
+                "either. Access tokens go on working. The new secret is shown once; have somebody "
+                "ready to put it into the application."
+            ),
+            button=gettext("Make the new secret"),
+            counts=[(gettext("connections"), Connection.objects.filter(client=obj).count())],
+            write=write,
+            done="",
+        )
+        return pages.ask(self, request, obj, asked, refused)

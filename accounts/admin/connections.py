@@ -1,64 +1,42 @@
 """The back-office of connections and their tokens."""
 
-from typing import Any
+import re
+from typing import Any, cast
 
 from django.contrib import admin, messages
-from django.db.models import Exists, OuterRef, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts import services, tokens
-from accounts.models import AccessToken, Connection
-from accounts.scopes import Scope, ScopeError
+from accounts.admin.forms import ConnectionForm
+from accounts.models import AccessToken, Connection, ConnectionUse
+from accounts.wording import sentences
 from hubcustomers.backoffice import pages
 from hubcustomers.backoffice.asked_again import AsksBeforeAdding, asks_again
 from hubcustomers.backoffice.display import button, column, local
 from hubcustomers.backoffice.filters import AccountFilter, LocationFilter
-from hubcustomers.backoffice.forms import HubForm
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.backoffice.refusals import Faults
 from hubcustomers.backoffice.scoping import ScopedModelAdmin
 
 # What a member may do with connections: none is ever edited or deleted.
 _MAKE = frozenset({"view", "add", "manage"})
-
-
-class ConnectionForm(HubForm):
-    """A new connection: its parts must belong together."""
-
-    def clean_scope(self) -> str:
-        """Return the scope without blanks."""
-        return str(self.cleaned_data["scope"]).replace(" ", "")
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse a location or a list of another account, and a list out of reach."""
-        data: dict[str, Any] = super().clean() or self.cleaned_data
-        account, location = data.get("account"), data.get("location")
-        if account and location and location.account_id != account.pk:
-            self.add_error("location", "is not one of this account")
-        self._check_list(account, location, data.get("customer_list"))
-        return data
-
-    def _check_list(self, account: Any, location: Any, customer_list: Any) -> None:
-        if customer_list is None:
-            if self._needs_list():
-                self.add_error("customer_list", "must be chosen for a customer_list permission")
-            return
-        foreign = account and customer_list.account_id != account.pk
-        elsewhere = (
-            location
-            and customer_list.location_id is not None
-            and customer_list.location_id != location.pk
-        )
-        if foreign or elsewhere:
-            self.add_error("customer_list", "is not within reach of the connection")
-
-    def _needs_list(self) -> bool:
-        try:
-            scope = Scope.parse(self.cleaned_data.get("scope", ""))
-        except ScopeError:
-            # The field's own validator says so.
-            return False
-        return scope.allows("customer_list", write=False)
+# What the page of a connection tells, in rows of three.
+_TOLD = (
+    "client_name",
+    "account_name",
+    "place",
+    "granted",
+    "list_name",
+    "state",
+    "last_used",
+    "created",
+    "app_instance",
+)
 
 
 @admin.register(Connection)
@@ -71,35 +49,38 @@ class ConnectionAdmin(AsksBeforeAdding, ScopedModelAdmin):
     choice_ordering = ("-pk",)
     search_fields = ("client__name", "location__name")
     search_help_text = "Client or location"
-    list_display = ("client_name", "place", "account", "scope", "state", "created")
+    list_display = ("client_name", "place", "account", "scope", "state", "last_used", "created")
     list_filter = (AccountFilter, LocationFilter)
     list_select_related = ("client", "location", "account")
     actions = ("block_selected", "unblock_selected", "revoke_selected")
-    actions_detail = ("issue", "block", "unblock", "revoke")
-    change_form_outer_after_template = "admin/hub/tables.html"
+    actions_detail = ("issue", "block", "unblock", "revoke", "revoke_token")
+    change_form_outer_after_template = "admin/hub/connection.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return the connections in reach, each with whether a token of it works."""
-        live = AccessToken.objects.filter(
-            account_id=OuterRef("account_id"), connection_id=OuterRef("pk"), revoked_at=None
-        )
-        return super().get_queryset(request).annotate(has_token=Exists(live))
+        """Return the connections in reach: whether a token works, and when one last did."""
+        own = {"account_id": OuterRef("account_id"), "connection_id": OuterRef("pk")}
+        live = AccessToken.objects.filter(**own, revoked_at=None)
+        uses = ConnectionUse.objects.filter(**own).values("last_used_at")[:1]
+        rows = super().get_queryset(request)
+        return rows.annotate(has_token=Exists(live), used_at=Subquery(uses))
 
     def get_choices(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the connections in reach with what their names are made of."""
         return super().get_choices(request).select_related("client", "location", "account")
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return the choices of a new connection, or what an old one is."""
-        chosen = ("account", "location", "client", "scope", "customer_list")
-        if obj is None:
-            return chosen
-        return (("client_name", "account_name", "place"), ("granted", "list_name", "created"))
+        if obj is not None:
+            return [(None, {"fields": [_TOLD[:3], _TOLD[3:6], _TOLD[6:]]})]
+        may = ("customers", "lists", "customer_list", "orders", "scope")
+        return [
+            (None, {"fields": ("account", "location", "client")}),
+            (_("What it may do"), {"fields": may}),
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Return what the page of an old connection tells, as text: not all may follow links."""
-        told = ("client_name", "account_name", "place", "granted", "list_name", "created")
-        return () if obj is None else told
+        return () if obj is None else _TOLD
 
     @column("client")
     def client_name(self, obj: Connection) -> str:
@@ -120,6 +101,16 @@ class ConnectionAdmin(AsksBeforeAdding, ScopedModelAdmin):
     def list_name(self, obj: Connection) -> str:
         """Return the one list that was chosen, if one was."""
         return "-" if obj.customer_list is None else obj.customer_list.name
+
+    @column(gettext_lazy("id"))
+    def app_instance(self, obj: Connection) -> str:
+        """Return the id that clients see, and the device that it is for, if for one."""
+        return f"{obj.public_id} ({obj.device_id})" if obj.device_id else obj.public_id
+
+    @column(gettext_lazy("last used"))
+    def last_used(self, obj: Any) -> str:
+        """Return when a token of it was last used, to the minute."""
+        return local(obj.used_at, obj.location or obj.account)
 
     @column("state", label={"active": "success", "blocked": "danger"})
     def state(self, obj: Any) -> str:
@@ -171,32 +162,45 @@ class ConnectionAdmin(AsksBeforeAdding, ScopedModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show the connection and its tokens, as far as anybody can still see them."""
+        """Show the connection, what it may do, and its tokens as far as one can see them."""
         obj = self.get_object(request, object_id)
-        table = {"tables": [self._token_table(obj)] if obj is not None else []}
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **table})
+        shown: dict[str, Any] = {}
+        if obj is not None:
+            shown = {
+                "tables": [self._token_table(request, obj)],
+                "sentences": sentences(
+                    obj.grants, obj.account, obj.location, list_name=self.list_name(obj)
+                ),
+            }
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})
 
-    def _token_table(self, obj: Connection) -> dict[str, Any]:
+    def _token_table(self, request: HttpRequest, obj: Connection) -> dict[str, Any]:
         place = obj.location or obj.account
+        may = self.has_manage_permission(request, obj)
         rows = [
-            [local(token.created_at, place), local(token.revoked_at, place)]
+            [
+                local(token.created_at, place),
+                local(token.revoked_at, place),
+                _revoke_link(obj, token) if may and token.revoked_at is None else "",
+            ]
             for token in AccessToken.objects.for_account(obj.account_id)
             .filter(connection=obj)
             .order_by("-pk")
         ]
-        return {"title": "Access tokens", "headers": ["issued", "revoked"], "rows": rows}
+        headers = [_("issued"), _("revoked"), _("action")]
+        return {"title": _("Access tokens"), "headers": headers, "rows": rows}
 
     def has_manage_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the user may issue and revoke tokens, block and unblock."""
         return self.may(request, "manage", obj)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        """Return the buttons: either to block or to unblock."""
+        """Return the buttons: either to block or to unblock; single tokens have links."""
         obj = self.get_object(request, str(object_id))
-        pointless = "block" if obj is None or obj.blocked_at is not None else "unblock"
+        pointless = {"block" if obj is None or obj.blocked_at is not None else "unblock"}
+        names = {f"accounts_connection_{name}" for name in pointless | {"revoke_token"}}
         buttons: list[Any] = super().get_actions_detail(request, object_id)
-        name = f"accounts_connection_{pointless}"
-        return [button for button in buttons if button.action_name != name]
+        return [button for button in buttons if button.action_name not in names]
 
     @button("Issue a further token", icon="key", permission="manage")
     @asks_again
@@ -267,6 +271,34 @@ class ConnectionAdmin(AsksBeforeAdding, ScopedModelAdmin):
         )
         return pages.confirm(self, request, obj, asked)
 
+    @button(gettext_lazy("Revoke this token"), icon="key_off", permission="manage")
+    def revoke_token(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Revoke the one token that the query string names, for good; without one, offer them."""
+        obj = pages.find(self, request, object_id)
+        if "token" not in request.GET:
+            tables = [self._token_table(request, obj)]
+            title = _("Revoke one token")
+            template = "admin/hub/history.html"
+            return pages.page(self, request, obj, template, title=title, tables=tables)
+        token = _named_token(request, obj)
+        issued = local(token.created_at, obj.location or obj.account)
+        asked = pages.Confirmation(
+            title=_("Revoke one token"),
+            text=_(
+                "Whoever uses the token issued on %(time)s is locked out for good. The others "
+                "go on working."
+            )
+            % {"time": issued},
+            button=_("Revoke"),
+            write=lambda: self._revoke_one(request, obj, token),
+            done=_("The token is revoked."),
+        )
+        return pages.confirm(self, request, obj, asked)
+
+    def _revoke_one(self, request: HttpRequest, obj: Connection, token: AccessToken) -> None:
+        if tokens.revoke_one(obj, token.pk):
+            self.audit(request, obj, "revoked_one")
+
     def _set_blocked(self, request: HttpRequest, obj: Connection, *, blocked: bool) -> None:
         tokens.set_blocked(obj, blocked=blocked)
         self.audit(request, obj, "blocked" if blocked else "unblocked")
@@ -297,3 +329,22 @@ class ConnectionAdmin(AsksBeforeAdding, ScopedModelAdmin):
         for obj in queryset.order_by("pk"):
             self._revoke(request, obj)
         self.message_user(request, "All their tokens are revoked.", messages.SUCCESS)
+
+
+def _revoke_link(obj: Connection, token: AccessToken) -> str:
+    address = reverse("admin:accounts_connection_revoke_token", args=[obj.pk])
+    return format_html(
+        '<a href="{}?token={}" class="text-primary-600 dark:text-primary-500">{}</a>',
+        address,
+        token.pk,
+        _("Revoke"),
+    )
+
+
+def _named_token(request: HttpRequest, obj: Connection) -> AccessToken:
+    named = request.GET.get("token", "")
+    own = AccessToken.objects.for_account(obj.account_id).filter(connection=obj)
+    token = own.filter(pk=int(named)).first() if re.fullmatch("[0-9]{1,18}", named) else None
+    if token is None:
+        raise Http404
+    return cast(AccessToken, token)

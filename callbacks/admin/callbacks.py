@@ -3,10 +3,13 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from callbacks import services
 from callbacks.admin.forms import CallbackForm, pairs_of
@@ -20,6 +23,7 @@ from hubcustomers.backoffice.scoping import EDIT, VIEW, ScopedModelAdmin
 
 # Waiting events are counted to here.
 _MOST_COUNTED = 1000
+_TOLD = ("of_connection", "created", "waiting", "given_up")
 
 
 @admin.register(Callback)
@@ -27,9 +31,9 @@ class CallbackAdmin(ScopedModelAdmin):
     """Callbacks, under the rules of the API (companion, 9)."""
 
     role_may = {
-        Role.MANAGER: EDIT | {"delete", "test"},
-        Role.OPERATOR: EDIT | {"delete", "test"},
-        Role.SUPPORT: VIEW,
+        Role.MANAGER: EDIT | {"delete", "test", "replay"},
+        Role.OPERATOR: EDIT | {"delete", "test", "replay"},
+        Role.SUPPORT: VIEW | {"replay"},
     }
     form = CallbackForm
     choice_ordering = ("-pk",)
@@ -45,7 +49,7 @@ class CallbackAdmin(ScopedModelAdmin):
         "account",
     )
     autocomplete_fields = ("connection",)
-    actions_detail = ("send_test",)
+    actions_detail = ("send_test", "replay_given_up")
 
     # --- what the pages show ------------------------------------------------------------
 
@@ -53,14 +57,13 @@ class CallbackAdmin(ScopedModelAdmin):
         """Return the choices of a new callback, or of an old one what may change."""
         if obj is None:
             return ("connection", "url", "events")
-        return (("of_connection", "created", "waiting"), "url", "events")
+        return (_TOLD[:2], _TOLD[2:], "url", "events")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Return what tells whose callback it is; for who may only look, everything."""
         if obj is None:
             return ()
-        told = ("of_connection", "created", "waiting")
-        return told if self.has_change_permission(request, obj) else (*told, "url", "events")
+        return _TOLD if self.has_change_permission(request, obj) else (*_TOLD, "url", "events")
 
     @column(_("client"))
     def of_client(self, obj: Callback) -> str:
@@ -95,12 +98,16 @@ class CallbackAdmin(ScopedModelAdmin):
 
     @column(_("events that wait"))
     def waiting(self, obj: Callback) -> str:
-        """Return how many events are undone, at most a thousand."""
+        """Return how many events are undone, at most a thousand, and the way to them."""
         undone = Event.objects.for_account(obj.account_id).filter(
             UNDONE, connection_id=obj.connection_id
         )
-        count = undone[: _MOST_COUNTED + 1].count()
-        return f"{_MOST_COUNTED}+" if count > _MOST_COUNTED else str(count)
+        return _counted(obj, undone, "waiting")
+
+    @column(_("events given up"))
+    def given_up(self, obj: Callback) -> str:
+        """Return how many were tried in vain, at most a thousand, and the way to them."""
+        return _counted(obj, services.given_up_for(obj.connection), "given_up")
 
     def get_choices(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the callbacks in reach with what their names are made of."""
@@ -174,6 +181,55 @@ class CallbackAdmin(ScopedModelAdmin):
             done="",
         )
         return pages.ask(self, request, obj, asked, [])
+
+    # --- after an outage ----------------------------------------------------------------
+
+    def has_replay_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the user may send events again."""
+        return self.may(request, "replay", obj)
+
+    @button(_("Send given-up events again"), icon="replay", permission="replay")
+    def replay_given_up(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Send all that was given up again, after a confirmation."""
+        obj = pages.find(self, request, object_id)
+        if request.method == "POST" and obj.url is None:
+            self.message_user(request, _("This connection has no callback URL."), messages.ERROR)
+            return HttpResponseRedirect(change_url(obj))
+        if request.method == "POST":
+            with transaction.atomic():
+                count = services.replay_given_up(obj.connection)
+                if count:
+                    self.audit(request, obj, "replayed")
+            told = ngettext("%d event is due now.", "%d events are due now.", count) % count
+            self.message_user(request, told, messages.SUCCESS if count else messages.WARNING)
+            return HttpResponseRedirect(change_url(obj))
+        asked = pages.Confirmation(
+            title=str(_("Send all given-up events of this connection again")),
+            text=str(
+                _(
+                    "They are due at once, in order for each customer and order, with the same "
+                    "ids and bodies, and tried as new ones. Send a test event first: a receiver "
+                    "that is still away costs each of them all its tries again."
+                )
+            ),
+            button=str(_("Send them again")),
+            counts=[(str(_("events given up")), services.given_up_for(obj.connection).count())],
+            write=lambda: None,
+            done="",
+        )
+        return pages.ask(self, request, obj, asked, [])
+
+
+def _counted(callback: Callback, events: QuerySet[Event], state: str) -> str:
+    count = events[: _MOST_COUNTED + 1].count()
+    shown = f"{_MOST_COUNTED}+" if count > _MOST_COUNTED else str(count)
+    if not count:
+        return shown
+    events_list = reverse("admin:callbacks_event_changelist")
+    address = f"{events_list}?state={state}&connection={callback.connection_id}"
+    return format_html(
+        '<a href="{}" class="text-primary-600 dark:text-primary-500">{}</a>', address, shown
+    )
 
 
 def _told(outcome: Outcome) -> str:

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from callbacks import services
 from callbacks.models import UNDONE, DeliveryAttempt, Event
 from hubcustomers import exact_json
-from hubcustomers.backoffice import pages
+from hubcustomers.backoffice import audit, pages
 from hubcustomers.backoffice.display import button, change_url, column, link, local
 from hubcustomers.backoffice.filters import AccountFilter, RelatedFilter
 from hubcustomers.backoffice.reach import Role
@@ -87,7 +87,17 @@ class EventAdmin(ScopedModelAdmin):
     # Named for the search box to appear; ``search`` says how each is found.
     search_fields = ("resource_id",)
     search_help_text = _("Id of the event, the customer, the order or the list")
-    list_display = ("public_id", "created", "what", "resource", "to", "state", "tries", "account")
+    list_display = (
+        "public_id",
+        "created",
+        "what",
+        "resource",
+        "to",
+        "state",
+        "tries",
+        "answer",
+        "account",
+    )
     list_display_links = ("public_id",)
     list_filter = (AccountFilter, StateFilter, ConnectionFilter)
     list_select_related = (
@@ -123,7 +133,10 @@ class EventAdmin(ScopedModelAdmin):
             super()
             .get_queryset(request)
             .defer("new_state", "previous_state")
-            .annotate(last_status=Subquery(attempts.values("status")[:1]))
+            .annotate(
+                last_status=Subquery(attempts.values("status")[:1]),
+                last_ms=Subquery(attempts.values("duration_ms")[:1]),
+            )
         )
 
     # --- what the pages show ------------------------------------------------------------
@@ -161,10 +174,15 @@ class EventAdmin(ScopedModelAdmin):
 
     @column(_("tries"))
     def tries(self, obj: Any) -> str:
-        """Return how often it was tried, and the last answer."""
-        if not obj.attempts:
-            return "0"
-        return f"{obj.attempts}, {obj.last_status or _('no answer')}"
+        """Return how often it was tried."""
+        return str(obj.attempts)
+
+    @column(_("last answer"))
+    def answer(self, obj: Any) -> str:
+        """Return the last answer and how long it took."""
+        if obj.last_ms is None:
+            return "-"
+        return f"{obj.last_status or _('no answer')}, {obj.last_ms} ms".replace(" ", "\u00a0")
 
     @column(_("next try"))
     def next_try(self, obj: Event) -> str:
@@ -258,8 +276,7 @@ class EventAdmin(ScopedModelAdmin):
 
     def _replay(self, request: HttpRequest, events: list[Event]) -> None:
         count = services.replay(events)
-        for event in events:
-            self.audit(request, event, "replayed")
+        audit.record_many(request.user, events, "replayed")
         due = ngettext("%d event is due now.", "%d events are due now.", count) % count
         left = len(events) - count
         if left:
@@ -271,8 +288,7 @@ class EventAdmin(ScopedModelAdmin):
         self.message_user(request, due, messages.SUCCESS if count else messages.WARNING)
 
     def _discard(self, request: HttpRequest, events: list[Event]) -> int:
-        for event in events:
-            self.audit(request, event, "discarded")
+        audit.record_many(request.user, events, "discarded")
         return services.discard(events)
 
 

@@ -151,6 +151,37 @@ def test_a_test_event_without_an_address_says_so(desk: Desk, bistro: Connection)
     assert "This connection has no callback URL." in answer.content.decode()
 
 
+def test_all_that_was_given_up_is_sent_again_once_the_receiver_is_back(
+    desk: Desk, bistro: Connection, rival: Connection
+) -> None:
+    callback = CallbackFactory(connection=bistro, url="https://93.184.216.34/hook")
+    for _ in range(3):
+        given_up(bistro)
+    spared = [given_up(rival), EventFactory(connection=bistro, acknowledged_at=timezone.now())]
+    page = desk.get(url(callback)).content.decode()
+    assert f"?state=given_up&amp;connection={bistro.pk}" in page
+    asked = desk.get(url(callback, "replay_given_up"))
+    assert asked.context["asked"].counts == [("events given up", 3)]
+
+    answer = desk.http.post(url(callback, "replay_given_up"), follow=True)
+
+    assert "3 events are due now." in answer.content.decode()
+    assert Event.objects.filter(due_at__isnull=False, given_up_at=None, attempts=0).count() == 3
+    assert not Event.objects.filter(pk__in=[e.pk for e in spared], due_at__isnull=False).exists()
+    assert AuditEntry.objects.get().action == "replayed"
+
+
+def test_without_an_address_nothing_is_sent_again(desk: Desk, bistro: Connection) -> None:
+    callback = CallbackFactory(connection=bistro, url=None)
+    event = given_up(bistro)
+
+    answer = desk.http.post(url(callback, "replay_given_up"), follow=True)
+
+    assert "This connection has no callback URL." in answer.content.decode()
+    event.refresh_from_db()
+    assert event.given_up_at is not None
+
+
 # --- events -----------------------------------------------------------------------------
 
 
@@ -200,6 +231,24 @@ def test_the_list_tells_each_state(
     [row] = desk.get(list_url(Event)).context["cl"].result_list
 
     assert desk.get(list_url(Event)).context["cl"].model_admin.state(row) == state
+
+
+def test_the_list_tells_the_last_answer_and_its_latency(desk: Desk, bistro: Connection) -> None:
+    event = given_up(bistro)
+    for ago, status in ((2, 503), (1, None)):
+        DeliveryAttempt.objects.create(
+            account=event.account,
+            event=event,
+            started_at=timezone.now() - timedelta(minutes=ago),
+            duration_ms=20_000 + ago,
+            status=status,
+            error=None if status else "The receiver did not answer in time.",
+        )
+
+    shown = desk.get(list_url(Event)).content.decode().replace("\u00a0", " ")
+
+    assert "no answer, 20001 ms" in shown
+    assert "503" not in shown
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ WORDS = {
     "voided": _("voided an operation"),
     "issued": _("issued a token"),
     "revoked": _("revoked all tokens"),
+    "revoked_one": _("revoked a token"),
+    "rotated": _("changed the secret"),
     "blocked": _("blocked"),
     "unblocked": _("unblocked"),
     "replayed": _("sent again"),

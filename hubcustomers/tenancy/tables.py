@@ -34,6 +34,7 @@ ACCOUNT_TABLES = {
 }
 LOCAL_TABLES = {
     "accounts_authorizationcode",
+    "accounts_connectionuse",
     "accounts_idempotentanswer",
     "accounts_membership",
     "auth_group",
