@@ -9,10 +9,13 @@ class DeskConfig(AppConfig):
     name = "desk"
 
     def ready(self) -> None:
-        """Say what the app holds of people, and register its kinds of jobs."""
+        """Register what the app holds of people, its eraser and its kinds of jobs."""
         # Models cannot be imported before Django has started.
+        from customers.erasure import register_eraser
         from desk.holdings import register_holdings
         from desk.privacy.proof import register_proof
+        from desk.privacy.requests import erase_notes, erase_notes_of_many
 
+        register_eraser(erase_notes, of_many=erase_notes_of_many)
         register_holdings()
         register_proof()

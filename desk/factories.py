@@ -1,9 +1,9 @@
 """Things of the privacy desk as tests need them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
-from desk.privacy.models import ErasureCertificate
+from desk.privacy.models import ErasureCertificate, PrivacyRequest
 
 
 def certificate_of(customer: Any, **fields: Any) -> ErasureCertificate:
@@ -18,3 +18,11 @@ def certificate_of(customer: Any, **fields: Any) -> ErasureCertificate:
     return ErasureCertificate.objects.create(
         account_id=customer.account_id, customer_id=customer.pk, **{**given, **fields}
     )
+
+
+def request_of(account: Any, **fields: Any) -> PrivacyRequest:
+    """Return a request that came on 1 May 2026."""
+    given = {"kind": "access", "received_on": date(2026, 5, 1), "user_name": "officer"}
+    made: PrivacyRequest = PrivacyRequest.objects.create(account=account, **{**given, **fields})
+    made.refresh_from_db()
+    return made

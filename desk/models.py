@@ -1,5 +1,5 @@
 """The models of the desk, where Django looks for them."""
 
-from desk.privacy.models import ErasureCertificate
+from desk.privacy.models import ErasureCertificate, PrivacyRequest, RequestChange
 
-__all__ = ["ErasureCertificate"]
+__all__ = ["ErasureCertificate", "PrivacyRequest", "RequestChange"]

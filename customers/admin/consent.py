@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from customers import consent
-from customers.admin.filters import ChoiceFilter
+from customers.admin.filters import ChoiceFilter, Choices
 from customers.models import ConsentChange
 from hubcustomers.backoffice.display import column, link, local, short
 from hubcustomers.backoffice.filters import AccountFilter
@@ -44,8 +44,9 @@ class SourceFilter(ChoiceFilter):
 
     title = _("from where")
     parameter_name = "source"
-    choices_by_word = {word: (title, Q(source=word)) for word, title in consent.WORDS.items()} | {
-        "unknown": (_("nobody said"), Q(source=""))
+    choices_by_word: Choices = {
+        **{word: (title, Q(source=word)) for word, title in consent.WORDS.items()},
+        "unknown": (_("nobody said"), Q(source="")),
     }
 
 

@@ -17,7 +17,7 @@ from customers.clues import clues_of, values_of
 from customers.models import Customer
 from customers.subject import left_out, sections
 from desk import subject_file
-from desk.factories import certificate_of
+from desk.factories import certificate_of, request_of
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +39,7 @@ WHERE table_schema = 'public' AND is_generated = 'NEVER' ORDER BY table_name, or
 def known(known: Customer) -> Customer:
     """The person, about whom the desk has something too."""
     certificate_of(known)
+    request_of(known.account, customer_id=known.pk, notes="Called twice")
     return known
 
 

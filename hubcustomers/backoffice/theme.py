@@ -81,6 +81,7 @@ UNFOLD: dict[str, Any] = {
                 "title": "Privacy",
                 "separator": True,
                 "items": [
+                    _item("Requests", "inbox", "desk", "privacyrequest"),
                     _item("Consent", "how_to_reg", "customers", "consentchange"),
                     _item("Erasure certificates", "verified_user", "desk", "erasurecertificate"),
                 ],

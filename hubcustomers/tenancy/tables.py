@@ -27,6 +27,8 @@ ACCOUNT_TABLES = {
     "customers_customerprivateref",
     "customers_erasure",
     "desk_erasurecertificate",
+    "desk_privacyrequest",
+    "desk_requestchange",
     "loyalty_loyaltycard",
     "loyalty_loyaltyoperation",
     "orders_order",

@@ -19,8 +19,8 @@ from callbacks.models import Callback, Event
 from customers import consent
 from customers.factories import CustomerFactory, CustomerListFactory
 from customers.models import ConsentChange, Customer, CustomerList, CustomerPrivateRef
-from desk.factories import certificate_of
-from desk.privacy.models import ErasureCertificate
+from desk.factories import certificate_of, request_of
+from desk.privacy.models import ErasureCertificate, PrivacyRequest
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.backoffice.scoping import ScopedModelAdmin
 from hubcustomers.models import AuditEntry
@@ -93,6 +93,7 @@ def plant(mark: str) -> SimpleNamespace:
     customer.save(update_fields=["sms_marketing"])
     change = ConsentChange.objects.get(account=account)
     certificate = certificate_of(customer, user_name=mark)
+    asked = request_of(account, customer_id=customer.pk, notes=f"{mark} notes")
     user = staff(f"{mark} user", account, email=f"{mark}@staff.example")
     membership = Membership.objects.get(user=user)
     for obj in (customer, card, customer_list, connection):
@@ -117,6 +118,7 @@ def plant(mark: str) -> SimpleNamespace:
             job,
             certificate,
             change,
+            asked,
         )
     }
     return SimpleNamespace(
@@ -190,6 +192,7 @@ MEMBERS_WORK_WITH = {
     Job,
     ErasureCertificate,
     ConsentChange,
+    PrivacyRequest,
 }
 
 
