@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "transfer",
     "desk",
     "reference",
+    "care",
 ]
 MIDDLEWARE = [
     # First of all: whatever answers, it is named, counted and logged.

@@ -18,6 +18,7 @@ from hubcustomers.backoffice.display import button, change_url, column, link, lo
 from hubcustomers.backoffice.filters import AccountFilter, RelatedFilter
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.backoffice.scoping import VIEW, ScopedModelAdmin
+from hubcustomers.backoffice.workers import ShowsWorker
 from hubcustomers.public_ids import (
     customer_ids,
     customer_list_ids,
@@ -73,8 +74,10 @@ def state_of(event: Event) -> str:
 
 
 @admin.register(Event)
-class EventAdmin(ScopedModelAdmin):
+class EventAdmin(ShowsWorker, ScopedModelAdmin):
     """Events: nobody changes them; they are sent again or discarded."""
+
+    worker_kind = "deliver_events"
 
     role_may = {
         # Only who may see personal data anyway reads what an event tells.

@@ -21,6 +21,7 @@ from hubcustomers.backoffice.display import button, change_url, column, local, s
 from hubcustomers.backoffice.filters import AccountFilter, CustomerListFilter
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.backoffice.scoping import VIEW, ScopedModelAdmin
+from hubcustomers.backoffice.workers import ShowsWorker
 from transfer import jobs
 from transfer.models import ACTIVE, OPEN, Job, State
 from transfer.progress import pace
@@ -87,8 +88,10 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Job)
-class JobAdmin(ScopedModelAdmin):
+class JobAdmin(ShowsWorker, ScopedModelAdmin):
     """Background jobs: started elsewhere, looked at and cancelled here."""
+
+    worker_kind = "run_jobs"
 
     role_may = {
         Role.MANAGER: VIEW | {"cancel", "import"},

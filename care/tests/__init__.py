@@ -1,0 +1,1 @@
+"""Tests of the care commands, through the command line."""

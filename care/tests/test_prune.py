@@ -1,0 +1,234 @@
+"""``manage.py prune``: what goes, what stays, and what it says."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import psycopg
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Connection, IdempotentAnswer
+from callbacks.factories import EventFactory
+from callbacks.models import DeliveryAttempt, Event
+from care import pruning
+from hubcustomers.models import AuditEntry
+from signin.models import Session
+from transfer.factories import JobFactory
+from transfer.models import Job, RefusedRow, StagedRow, State
+
+pytestmark = pytest.mark.django_db
+
+
+def ago(**units: float) -> Any:
+    return timezone.now() - timedelta(**units)
+
+
+def prune(*words: str) -> dict[str, Any]:
+    """Prune, and return the rows by kind."""
+    out = StringIO()
+    call_command("prune", "--json", *words, stdout=out)
+    return json.loads(out.getvalue())
+
+
+def event(days: float, **fields: Any) -> Event:
+    """Make an event that was recorded so many days ago."""
+    made = EventFactory(**fields)
+    Event.objects.filter(pk=made.pk).update(created_at=ago(days=days))
+    return made
+
+
+def answer(till: Connection, days: float) -> IdempotentAnswer:
+    made = IdempotentAnswer.objects.create(
+        account=till.account,
+        connection=till,
+        key=str(days),
+        fingerprint=b"x",
+        status=200,
+        body="{}",
+    )
+    IdempotentAnswer.objects.filter(pk=made.pk).update(created_at=ago(days=days))
+    return made
+
+
+def test_acknowledged_events_go_when_they_are_old() -> None:
+    old = event(40, acknowledged_at=ago(days=31))
+    DeliveryAttempt.objects.create(
+        account=old.account, event=old, started_at=ago(days=31), duration_ms=1
+    )
+    kept = [
+        event(40, acknowledged_at=ago(days=29)),
+        event(400),
+        event(400, given_up_at=ago(days=399)),
+    ]
+
+    report = prune()
+
+    assert report["rows"]["events"] == 1
+    assert set(Event.objects.all()) == set(kept)
+    assert not DeliveryAttempt.objects.exists()
+
+
+def test_answers_go_after_two_days(bistro: Connection) -> None:
+    answer(bistro, 2.1)
+    kept = answer(bistro, 1.9)
+
+    report = prune()
+
+    assert report["rows"]["answers"] == 1
+    assert list(IdempotentAnswer.objects.all()) == [kept]
+
+
+def test_what_imports_left_goes(customer_list: Any) -> None:
+    over = JobFactory(customer_list=customer_list, finished_at=ago(days=8))
+    ancient = JobFactory(customer_list=customer_list, finished_at=ago(days=91))
+    draft = JobFactory(customer_list=customer_list, state=State.DRAFT, finished_at=None)
+    young = JobFactory(customer_list=customer_list, finished_at=ago(days=6))
+    Job.objects.filter(pk=draft.pk).update(created_at=ago(days=8))
+    for number, job in enumerate((over, ancient, young)):
+        fields = {"account": job.account, "job": job, "line": number, "cells": []}
+        RefusedRow.objects.create(reason="no", **fields)
+    StagedRow.objects.create(account=draft.account, job=draft, line=1, cells=[])
+
+    report = prune()
+
+    assert report["rows"]["refused-rows"] == 2
+    assert report["rows"]["uploads"] == 1
+    assert report["rows"]["jobs"] == 1
+    assert [row.job_id for row in RefusedRow.objects.all()] == [young.pk]
+    assert set(Job.objects.all()) == {over, draft, young}
+    # Nobody can start it any more.
+    draft.refresh_from_db()
+    assert draft.state == State.CANCELLED
+
+
+def test_expired_sessions_go(client: Client) -> None:
+    for name in ("boss", "guest"):
+        client.cookies.clear()
+        client.force_login(User.objects.create_superuser(name))
+    old = Session.objects.first()
+    Session.objects.filter(pk=old.pk).update(expire_date=ago(days=1))
+
+    report = prune()
+
+    assert report["rows"]["sessions"] == 1
+    assert Session.objects.count() == 1
+    assert not Session.objects.filter(pk=old.pk).exists()
+
+
+def test_ages_are_options_and_kinds_can_be_left_alone(bistro: Connection) -> None:
+    event(5, acknowledged_at=ago(days=4))
+    kept = answer(bistro, 300)
+
+    report = prune("--events", "3", "--answers", "keep")
+
+    assert report["rows"]["events"] == 1
+    assert "answers" not in report["rows"]
+    assert list(IdempotentAnswer.objects.all()) == [kept]
+
+
+def test_a_dry_run_counts_alike_and_deletes_nothing(bistro: Connection) -> None:
+    event(40, acknowledged_at=ago(days=31))
+    answer(bistro, 3)
+
+    planned, done = prune("--dry-run"), prune()
+
+    assert planned["dry_run"] is True
+    assert planned["rows"] == done["rows"]
+    assert planned["total"] == done["total"] == 2
+
+
+def test_rows_go_in_batches(monkeypatch: pytest.MonkeyPatch, django_assert_num_queries) -> None:
+    monkeypatch.setattr(pruning, "_BATCH", 3)
+    first = event(40)
+    for _ in range(7):
+        event(40, acknowledged_at=ago(days=31), connection=first.connection)
+    event(1, acknowledged_at=ago(days=0), connection=first.connection)
+
+    told: list[int] = []
+    pruned = pruning.prune({"events": 30}, tell=told.append)
+
+    assert told == [2, 5, 7]
+    assert pruned.rows == {"events": 7}
+    assert Event.objects.count() == 2
+
+
+def test_behind_the_first_young_row_nothing_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch, django_assert_num_queries
+) -> None:
+    monkeypatch.setattr(pruning, "_BATCH", 1)
+    for _ in range(5):
+        event(1, acknowledged_at=ago(days=0))
+
+    with django_assert_num_queries(3):  # SAVEPOINT, the first batch, RELEASE
+        pruning.prune({"events": 30})
+
+
+def test_it_says_what_went(bistro: Connection) -> None:
+    answer(bistro, 3)
+    out = StringIO()
+
+    call_command("prune", stdout=out)
+
+    text = out.getvalue()
+    assert "1  answers kept for repeated requests (Idempotency-Key)" in text
+    assert "1  rows deleted in" in text
+
+
+@pytest.mark.parametrize("given", ["-1", "x", "0", "36501", "1.5"])
+def test_an_age_that_makes_no_sense_is_refused(given: str) -> None:
+    with pytest.raises(CommandError, match="must be 'keep' or a whole number"):
+        call_command("prune", "--answers", given)
+
+
+def test_a_database_that_is_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("nobody answers")
+
+    monkeypatch.setattr("care.management.commands.prune.prune", refuse)
+
+    with pytest.raises(CommandError, match="nobody answers") as refused:
+        call_command("prune")
+
+    assert refused.value.returncode == 2
+
+
+def test_the_audit_trail_is_never_pruned() -> None:
+    assert AuditEntry._meta.db_table not in {rule.table for rule in pruning.RULES}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_waits_for_nobody(second: Callable[[], Any]) -> None:
+    held = event(40, acknowledged_at=ago(days=31))
+    free = event(40, acknowledged_at=ago(days=31))
+    other = second()
+    other.execute("SELECT FROM callbacks_event WHERE id = %s FOR UPDATE", [held.pk])
+
+    report = prune()
+
+    other.rollback()
+    assert report["rows"]["events"] == 1
+    assert list(Event.objects.all()) == [held]
+    assert free != held
+
+
+@pytest.fixture
+def second() -> Any:
+    """Return a function that opens a connection of somebody else's."""
+    opened = []
+
+    def connect() -> Any:
+        given = connection.get_connection_params()
+        names = ("dbname", "user", "host", "port", "password")
+        opened.append(psycopg.connect(**{k: given[k] for k in names if k in given}))
+        return opened[-1]
+
+    yield connect
+    for one in opened:
+        one.close()
