@@ -65,6 +65,23 @@ def revoke_one(connection: Connection, token_id: int) -> bool:
     return bool(revoked)
 
 
+def revoke_but_newest(connection: Connection) -> int:
+    """Revoke every token of the connection but the newest that works; return how many."""
+    live = AccessToken.objects.for_account(connection.account_id).filter(
+        connection=connection, revoked_at=None
+    )
+    newest = live.order_by("-pk").values_list("pk", flat=True).first()
+    count = live.exclude(pk=newest).update(revoked_at=timezone.now())
+    forget_tokens()
+    return count
+
+
+def working(connection: Connection) -> int:
+    """Return how many tokens of the connection are not revoked."""
+    own = AccessToken.objects.for_account(connection.account_id)
+    return own.filter(connection=connection, revoked_at=None).count()
+
+
 def set_blocked(connection: Connection, *, blocked: bool) -> None:
     """Block the connection, or let it in again."""
     connection.blocked_at = timezone.now() if blocked else None

@@ -23,6 +23,8 @@ WORDS = {
     "issued": _("issued a token"),
     "revoked": _("revoked all tokens"),
     "revoked_one": _("revoked a token"),
+    "revoked_old": _("revoked the old tokens"),
+    "replaced": _("issued a token and revoked the old ones"),
     "rotated": _("changed the secret"),
     "blocked": _("blocked"),
     "unblocked": _("unblocked"),
