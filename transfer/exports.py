@@ -59,6 +59,7 @@ class Wanted:
         before: Only what was created earlier.
         anonymised: Only anonymised customers, or only the others; None for all.
         consent: Only who consents to both of these: sms_marketing, email_marketing.
+        card_id: Of operations, only those of this card.
     """
 
     customer_list: CustomerList
@@ -68,6 +69,7 @@ class Wanted:
     before: datetime | None = None
     anonymised: bool | None = None
     consent: tuple[str, ...] = ()
+    card_id: int | None = None
 
     @property
     def account_id(self) -> int:
@@ -175,6 +177,8 @@ def operations(wanted: Wanted) -> Iterator[Row]:
     )
     if wanted.filters:
         rows = rows.filter(card__customer__in=_customers(wanted))
+    if wanted.card_id is not None:
+        rows = rows.filter(card_id=wanted.card_id)
     card, sequence = 0, 0
     while True:
         behind = Q(card_id__gt=card) | Q(card_id=card, sequence__gt=sequence)

@@ -12,6 +12,8 @@ from typing import Any
 
 from django.utils.formats import number_format
 
+from hubcustomers.api.fields import plain_decimal
+
 Number = int | Decimal
 
 
@@ -142,12 +144,15 @@ def steps(
     return Chart(
         title=title,
         headers=headers,
-        rows=[[when, _text(value)] for (_, when), value in zip(moments, values, strict=True)],
+        rows=[
+            [when, plain_decimal(value)] for (_, when), value in zip(moments, values, strict=True)
+        ],
         line=path,
         area=f"{path}V{y(0)}H0Z",
         zero=y(0) if bottom else "",
         scale=[_short(top), _short((top + bottom) / 2), _short(bottom)],
-        ends=_ends([when for _, when in moments]),
+        # What is in the middle of the rows is not in the middle of the time.
+        ends=[moments[0][1], moments[-1][1]] if last > first else [moments[0][1]],
     )
 
 

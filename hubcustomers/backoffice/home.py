@@ -81,6 +81,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "tools": [tool for panel in shown for tool in panel.tools],
         "tiles": [tile for panel in shown for tile in panel.tiles],
         "charts": [chart for panel in shown for chart in panel.charts],
+        # Whoever finds cards here most likely begins with one.
+        "scan_next": True,
         "lines": attention.lines_for(request, account),
         "as_of": None if known.as_of is None else local(localtime(known.as_of), account),
         "due": known.due,

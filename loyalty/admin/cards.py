@@ -2,11 +2,14 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from customers.admin.lists import place_of
 from hubcustomers.api.fields import plain_decimal
@@ -18,7 +21,10 @@ from hubcustomers.backoffice.refusals import REFUSALS, faults_in
 from hubcustomers.backoffice.scoping import EDIT, VIEW, ScopedModelAdmin
 from hubcustomers.public_ids import customer_ids, loyalty_card_ids
 from loyalty import ledger, services
+from loyalty.admin import counter
+from loyalty.admin.balance import balance_chart
 from loyalty.admin.forms import CardForm, NewCardForm, PointsForm
+from loyalty.admin.statement import statement
 from loyalty.admin.tables import void_of
 from loyalty.models import LoyaltyCard, LoyaltyOperation
 
@@ -30,7 +36,7 @@ class LoyaltyCardAdmin(ScopedModelAdmin):
     """Loyalty cards: named here, moved by the ledger alone."""
 
     role_may = {
-        Role.MANAGER: EDIT | {"post"},
+        Role.MANAGER: EDIT | {"post", "export"},
         # Who explains a balance also makes good what went wrong.
         Role.SUPPORT: VIEW | {"post"},
         Role.PRIVACY: VIEW,
@@ -39,13 +45,15 @@ class LoyaltyCardAdmin(ScopedModelAdmin):
     public_ids = loyalty_card_ids
     # Named for the search box to appear; ``search`` says how each is found.
     search_fields = ("ref",)
-    search_help_text = "Ref, card id or customer id"
+    search_help_text = gettext_lazy("Ref, card id or customer id")
     list_display = ("public_id", "card_name", "card_ref", "points", "owner", "list_name", "account")
     list_display_links = ("public_id",)
     list_filter = (AccountFilter, CustomerListFilter)
     list_select_related = ("customer", "customer_list", "account")
     autocomplete_fields = ("customer",)
-    actions_detail = ("post",)
+    actions_detail = ("post", "statement")
+    list_before_template = "admin/hub/find_card.html"
+    change_form_outer_before_template = "admin/hub/card_points.html"
     change_form_outer_after_template = "admin/hub/card.html"
 
     # --- what the pages show ------------------------------------------------------------
@@ -70,37 +78,37 @@ class LoyaltyCardAdmin(ScopedModelAdmin):
             request, obj, change, **{"form": CardForm if change else NewCardForm, **kwargs}
         )
 
-    @column("id")
+    @column(gettext_lazy("id"))
     def public_id(self, obj: LoyaltyCard) -> str:
         """Return the id that clients see."""
         return obj.public_id
 
-    @column("name")
+    @column(gettext_lazy("name"))
     def card_name(self, obj: LoyaltyCard) -> str:
         """Return the scheme; a card may have none."""
-        return short(obj.name) or "(no name)"
+        return short(obj.name) or _("(no name)")
 
-    @column("ref")
+    @column(gettext_lazy("ref"))
     def card_ref(self, obj: LoyaltyCard) -> str:
         """Return what is printed on the card."""
         return short(obj.ref or "-")
 
-    @column("balance")
+    @column(gettext_lazy("balance"))
     def points(self, obj: LoyaltyCard) -> str:
         """Return the balance."""
         return plain_decimal(obj.balance)
 
-    @column("customer")
+    @column(gettext_lazy("customer"))
     def owner(self, obj: LoyaltyCard) -> str:
         """Return a link to the customer."""
         return link(obj.customer, str(obj.customer))
 
-    @column("customer list")
+    @column(gettext_lazy("customer list"))
     def list_name(self, obj: LoyaltyCard) -> str:
         """Return the list's name."""
         return short(obj.customer_list.name)
 
-    @column("created")
+    @column(gettext_lazy("created"))
     def created(self, obj: LoyaltyCard) -> str:
         """Return when it was made, on the clocks of its place."""
         return local(obj.created_at, place_of(obj.customer_list))
@@ -112,14 +120,15 @@ class LoyaltyCardAdmin(ScopedModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show the card, its latest operations, and the form that posts one more."""
+        """Show the card, its balance and latest operations, and the form that posts one more."""
         obj = self.get_object(request, object_id)
         context: dict[str, Any] = {}
         if obj is not None:
-            context["tables"] = [_operation_table(obj)]
+            context = {"tables": [_operation_table(obj)], "chart": balance_chart(obj)}
             if self.has_post_permission(request, obj):
-                form = PointsForm(initial={"seen": obj.last_sequence})
+                form = PointsForm(initial=counter.initial(request, obj))
                 context |= {"points_form": form, "points_url": _post_url(obj)}
+                context |= counter.focus(request, form)
         return super().change_view(
             request, object_id, form_url, {**(extra_context or {}), **context}
         )
@@ -162,15 +171,14 @@ class LoyaltyCardAdmin(ScopedModelAdmin):
         )
         obj.pk, obj.account_id = made.pk, made.account_id
 
-    @button("Add or remove points", icon="exposure", permission="post")
+    @button(gettext_lazy("Add or remove points"), icon="exposure", permission="post")
     def post(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Post an operation to the ledger."""
         obj = pages.find(self, request, object_id)
-        form = PointsForm(request.POST or None, initial={"seen": obj.last_sequence})
+        form = PointsForm(request.POST or None, initial=counter.initial(request, obj))
         if request.method == "POST" and form.is_valid():
             if self._post(request, obj, form):
-                self.message_user(request, "The operation is posted.", messages.SUCCESS)
-                return HttpResponseRedirect(change_url(obj))
+                return HttpResponseRedirect(change_url(obj) + counter.after(request, form))
             obj = pages.find(self, request, object_id)
             # What the user confirms by sending the form again is the balance now shown.
             form.data = {**request.POST.dict(), "seen": obj.last_sequence}
@@ -179,11 +187,24 @@ class LoyaltyCardAdmin(ScopedModelAdmin):
             request,
             obj,
             "admin/hub/points.html",
-            title="Add or remove points",
+            title=_("Add or remove points"),
             form=form,
             points_url=_post_url(obj),
             balance=plain_decimal(obj.balance),
         )
+
+    statement = statement
+
+    def get_urls(self) -> list[URLPattern]:
+        """Return the addresses, with the one that finds a card."""
+        find = self.admin_site.admin_view(self.find)
+        return [path("find/", find, name="loyalty_loyaltycard_find"), *super().get_urls()]
+
+    def find(self, request: HttpRequest) -> HttpResponse:
+        """Go to the card of the ref that was scanned or typed."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return counter.find_card(self, request)
 
     def has_post_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the user may add and remove points."""
@@ -197,13 +218,16 @@ class LoyaltyCardAdmin(ScopedModelAdmin):
                 sequence = cards.values_list("last_sequence", flat=True).get(pk=obj.pk)
                 if sequence != data["seen"]:
                     # Somebody else, or a second click on the button.
-                    form.add_error(None, "The card changed meanwhile. Look at it and send again.")
+                    form.add_error(
+                        None, _("The card changed meanwhile. Look at it and send again.")
+                    )
                     return False
                 place = ledger.CardPlace(obj.account_id, obj.customer_list_id, obj.pk)
                 made = ledger.post_operation(place, delta=data["delta"], reason=data["reason"])
                 self.audit(
                     request, LoyaltyOperation(pk=made.id, account_id=obj.account_id), "posted"
                 )
+                counter.told(self, request, data["delta"], made.new_balance)
         except REFUSALS as error:
             form.refuse(faults_in(error))
             return False
@@ -219,9 +243,9 @@ def _operation_table(card: LoyaltyCard) -> dict[str, Any]:
     every = reverse("admin:loyalty_loyaltyoperation_changelist")
     zone = place_of(card.customer_list)
     return {
-        "title": "Latest operations",
-        "links": [("All operations", f"{every}?card={card.pk}")],
-        "headers": ["time", "points", "new balance", "reason", "void"],
+        "title": _("Latest operations"),
+        "links": [(_("All operations"), f"{every}?card={card.pk}")],
+        "headers": [_("time"), _("points"), _("new balance"), _("reason"), _("void")],
         "rows": [
             [
                 link(row, local(row.created_at, zone)),

@@ -61,20 +61,24 @@ class PointsForm(forms.Form):
     """Points to add to a card or to remove from it, with the reason."""
 
     direction = forms.ChoiceField(
-        label="What to do",
-        choices=[("add", "Add points"), ("remove", "Remove points")],
+        label=_("What to do"),
+        choices=[("add", _("Add points")), ("remove", _("Remove points"))],
         widget=UnfoldAdminSelectWidget(),
     )
     points = forms.CharField(
+        label=_("Points"),
         max_length=30,
         widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal", "autocomplete": "off"}),
-        help_text="A number like 13.5",
+        help_text=_("A number like 13.5"),
     )
     reason = forms.CharField(
+        label=_("Reason"),
         max_length=1000,
         widget=UnfoldAdminTextInputWidget(),
-        help_text="The customer reads this in the card's history.",
+        help_text=_("The customer reads this in the card's history."),
     )
+    # Whether the next card is going to be scanned.
+    counter = forms.BooleanField(required=False, widget=forms.HiddenInput())
     # How many operations the card had when the page was shown.
     seen = forms.IntegerField(widget=forms.HiddenInput())
 
@@ -94,7 +98,7 @@ class PointsForm(forms.Form):
     def _take_side(self, data: dict[str, Any]) -> None:
         delta: Decimal = data["delta"]
         if delta <= 0:
-            self.add_error("points", "must be greater than 0")
+            self.add_error("points", _("must be greater than 0"))
         elif data.get("direction") == "remove":
             # copy_negate, because a plain minus rounds to the context's digits.
             data["delta"] = delta.copy_negate()

@@ -88,12 +88,15 @@ def present(request: HttpRequest, account: Any, counted: dict[str, Any]) -> Pane
     if not may(request, LoyaltyCard, "view", account):
         return Panel()
     cards = f"{reverse('admin:loyalty_loyaltycard_changelist')}?account={account.pk}"
+    tools = ["admin/hub/find_card.html"]
     if not counted:
         return Panel(
-            tiles=[Tile(_("Active in 30 days"), "…"), Tile(_("Points outstanding"), "…", cards)]
+            tools=tools,
+            tiles=[Tile(_("Active in 30 days"), "…"), Tile(_("Points outstanding"), "…", cards)],
         )
     outstanding = Decimal(counted["outstanding"])
     return Panel(
+        tools=tools,
         tiles=[
             Tile(_("Active in 30 days"), number_format(counted["active"], force_grouping=True)),
             Tile(_("Points outstanding"), _points(outstanding), cards),

@@ -56,7 +56,7 @@ class LoyaltyOperationAdmin(ScopedModelAdmin):
     superuser_may = VIEW
     public_ids = loyalty_operation_ids
     search_fields = ("card",)
-    search_help_text = "Operation id or card id"
+    search_help_text = gettext_lazy("Operation id or card id")
     list_display = (
         "public_id",
         "created",
@@ -78,27 +78,27 @@ class LoyaltyOperationAdmin(ScopedModelAdmin):
         rows: Any = super().get_queryset(request)
         return rows.with_voids()
 
-    @column("id")
+    @column(gettext_lazy("id"))
     def public_id(self, obj: LoyaltyOperation) -> str:
         """Return the id that clients see."""
         return obj.public_id
 
-    @column("time")
+    @column(gettext_lazy("time"))
     def created(self, obj: LoyaltyOperation) -> str:
         """Return when it was posted, on the clocks of its place."""
         return local(obj.created_at, place_of(obj.card.customer_list))
 
-    @column("points")
+    @column(gettext_lazy("points"))
     def points(self, obj: LoyaltyOperation) -> str:
         """Return the points that it moved."""
         return plain_decimal(obj.delta)
 
-    @column("new balance")
+    @column(gettext_lazy("new balance"))
     def balance(self, obj: LoyaltyOperation) -> str:
         """Return the card's balance after it."""
         return plain_decimal(obj.new_balance)
 
-    @column("reason")
+    @column(gettext_lazy("reason"))
     def cause(self, obj: LoyaltyOperation) -> str:
         """Return the reason, cut where it is very long."""
         return short(obj.reason or "-")
@@ -108,7 +108,7 @@ class LoyaltyOperationAdmin(ScopedModelAdmin):
         """Return a link to the operation that voids it, or that it voids."""
         return void_of(obj)
 
-    @column("card")
+    @column(gettext_lazy("card"))
     def of_card(self, obj: LoyaltyOperation) -> str:
         """Return a link to the card."""
         return link(obj.card, str(obj.card))

@@ -1,4 +1,4 @@
-"""The button that exports a customer list."""
+"""The buttons that export a customer list, and the operations of a card."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time
@@ -18,6 +18,8 @@ from hubcustomers.backoffice.asked_again import asks_again
 from hubcustomers.backoffice.display import button
 from hubcustomers.backoffice.extending import add_page
 from hubcustomers.exceptions import InvalidField
+from loyalty.admin import LoyaltyCardAdmin
+from loyalty.models import LoyaltyCard
 from transfer.admin.forms import ExportForm
 from transfer.exports import Wanted, export_at_one_moment
 
@@ -85,4 +87,29 @@ def send(text: Iterator[str], *, name: str, form: str) -> StreamingHttpResponse:
     return response
 
 
+@button(_("Operations as a file"), icon="download", permission="export")
+@asks_again
+def export_card(model_admin: Any, request: HttpRequest, object_id: str) -> Any:
+    """Send the card's operations as CSV."""
+    card: LoyaltyCard = pages.find(model_admin, request, object_id)
+    if request.method == "POST":
+        model_admin.audit(request, card, "exported")
+        wanted = Wanted(customer_list=card.customer_list, card_id=card.pk)
+        text = export_at_one_moment("operations", wanted, "csv")
+        return send(text, name=f"operations-{card.public_id}.csv", form="csv")
+    return pages.page(
+        model_admin,
+        request,
+        card,
+        "admin/hub/form.html",
+        title=_("Operations as a file"),
+        button=_("Download"),
+        text=_(
+            "Every operation of the card, oldest first, as CSV. Cells that a spreadsheet would take"
+            " for a formula have an apostrophe before them."
+        ),
+    )
+
+
 add_page(CustomerListAdmin, export_list, right="export")
+add_page(LoyaltyCardAdmin, export_card, right="export")

@@ -1,0 +1,106 @@
+"""At the counter: scan a card, type points, scan the next (issue 4, item 5)."""
+
+from typing import Any
+
+import pytest
+
+from accounts.models import Connection
+from customers.factories import CustomerFactory
+from hubcustomers.backoffice.reach import Role
+from hubcustomers.tests.desk import Desk, member_desk, url
+from loyalty.factories import LoyaltyCardFactory, post
+from loyalty.models import LoyaltyCard
+
+FIND = "/admin/loyalty/loyaltycard/find/"
+
+
+@pytest.fixture
+def desk(bistro: Connection) -> Desk:
+    return member_desk(bistro.account)
+
+
+def test_a_scanned_ref_leads_to_its_card(desk: Desk, card: LoyaltyCard) -> None:
+    for text in (card.ref, f" {card.ref}\t", card.public_id):
+        assert desk.get(FIND, ref=text)["Location"] == f"{url(card)}?counter=points"
+
+
+def test_a_ref_of_several_cards_leads_to_all_of_them(desk: Desk, card: LoyaltyCard) -> None:
+    other = LoyaltyCardFactory(customer=card.customer, name="kiosk", ref=card.ref)
+
+    page = desk.http.get(FIND, {"ref": card.ref}, follow=True)
+
+    assert set(page.context["cl"].result_list) == {card, other}
+
+
+def test_what_is_no_ref_is_looked_for_among_customers(desk: Desk, card: LoyaltyCard) -> None:
+    person = CustomerFactory(customer_list=card.customer_list, phone="+33612345678")
+
+    page = desk.http.get(FIND, {"ref": "06 12 34 56 78"}, follow=True)
+
+    assert list(page.context["cl"].result_list) == [person]
+    assert "No card has this ref" in page.content.decode()
+
+
+@pytest.mark.parametrize("text", ["", " ", "\0", "x" * 5000, "%", "'; --"])
+def test_nonsense_leads_to_a_list(text: str, desk: Desk, card: LoyaltyCard) -> None:
+    assert desk.http.get(FIND, {"ref": text}, follow=True).status_code == 200
+
+
+def test_a_foreign_card_is_not_found(desk: Desk, rival: Connection) -> None:
+    foreign = LoyaltyCardFactory(
+        customer=CustomerFactory(customer_list__account=rival.account), ref="R-1"
+    )
+
+    for text in ("R-1", foreign.public_id):
+        assert "loyaltycard" not in desk.get(FIND, ref=text)["Location"]
+
+
+def test_an_operator_finds_no_card(bistro: Connection, card: LoyaltyCard) -> None:
+    desk = member_desk(bistro.account, role=Role.OPERATOR)
+
+    assert desk.get(FIND, ref=card.ref).status_code == 403
+    assert FIND not in desk.get("/admin/").content.decode()
+
+
+def test_points_are_posted_and_the_next_card_is_scanned(desk: Desk, card: LoyaltyCard) -> None:
+    post(card, "2.5")
+    page = f"{url(card)}?counter=points"
+    sent = desk.form(page)
+    assert (sent["counter"], sent["direction"], sent["seen"]) == ("True", "add", "1")
+
+    answer = desk.http.post(url(card, "post"), {**sent, "points": "5", "reason": "Lunch"})
+
+    assert answer["Location"] == f"{url(card)}?counter=next"
+    shown = desk.http.get(answer["Location"]).content.decode()
+    assert "5.0 points added. The balance is 7.5 now." in shown
+    assert "$el.focus()" in shown[shown.index('name="ref"') :][:400]
+
+
+def test_the_reason_given_last_is_offered_again(desk: Desk, card: LoyaltyCard) -> None:
+    assert desk.form(url(card))["reason"] == ""
+
+    desk.post(url(card, "post"), direction="remove", points="5", reason="Free dessert", seen=0)
+
+    assert "5.0 points removed. The balance is -5.0 now." in desk.get(url(card)).content.decode()
+    assert desk.form(url(card))["reason"] == "Free dessert"
+
+
+def test_the_page_draws_the_balance(desk: Desk, card: LoyaltyCard) -> None:
+    assert "Nothing yet." in desk.get(url(card)).content.decode()
+    for delta in ("5", "-7.123456", "1"):
+        post(card, delta)
+
+    chart: Any = desk.get(url(card)).context["chart"]
+
+    assert [row[1] for row in chart.rows] == ["5.0", "-2.123456", "-1.123456"]
+    assert chart.zero != ""
+    assert chart.line.startswith("M0.00 ")
+
+
+def test_the_chart_shows_the_latest_of_many(desk: Desk, card: LoyaltyCard) -> None:
+    for _ in range(105):
+        post(card, "1")
+
+    chart: Any = desk.get(url(card)).context["chart"]
+
+    assert (len(chart.rows), chart.rows[0][1], chart.rows[-1][1]) == (100, "6.0", "105.0")
