@@ -15,7 +15,9 @@ class DeskConfig(AppConfig):
         from desk.holdings import register_holdings
         from desk.privacy.proof import register_proof
         from desk.privacy.requests import erase_notes, erase_notes_of_many
+        from desk.privacy.retention import register_retention
 
         register_eraser(erase_notes, of_many=erase_notes_of_many)
         register_holdings()
         register_proof()
+        register_retention()

@@ -3,7 +3,10 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
-from desk.privacy.models import ErasureCertificate, PrivacyRequest
+from django.db import connection
+
+from customers.factories import CustomerFactory
+from desk.privacy.models import ErasureCertificate, PrivacyRequest, RetentionRule
 
 
 def certificate_of(customer: Any, **fields: Any) -> ErasureCertificate:
@@ -26,3 +29,28 @@ def request_of(account: Any, **fields: Any) -> PrivacyRequest:
     made: PrivacyRequest = PrivacyRequest.objects.create(account=account, **{**given, **fields})
     made.refresh_from_db()
     return made
+
+
+def rule_of(account: Any, **fields: Any) -> RetentionRule:
+    """Return a rule of three years."""
+    rule: RetentionRule = RetentionRule.objects.create(account=account, **{"months": 36, **fields})
+    return rule
+
+
+def silent(customer_list: Any, *, months: int = 40, **fields: Any) -> Any:
+    """Return a customer of whom nothing was heard for so long."""
+    made = CustomerFactory(customer_list=customer_list, **fields)
+    age(made, months)
+    return made
+
+
+def age(obj: Any, months: int) -> None:
+    """Have been made so many months ago."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(
+            f"UPDATE {obj._meta.db_table}"
+            " SET created_at = statement_timestamp() - make_interval(months => %s) WHERE id = %s",
+            [months, obj.pk],
+        )
+        cursor.execute("RESET session_replication_role")

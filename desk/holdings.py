@@ -13,7 +13,7 @@ _NOTHING = """
     accounts_accesstoken accounts_account accounts_authorizationcode accounts_client
     accounts_connection accounts_connectionuse accounts_location accounts_membership auth_group
     auth_group_permissions auth_permission auth_user auth_user_groups
-    auth_user_user_permissions callbacks_callback customers_customerlist
+    auth_user_user_permissions callbacks_callback customers_customerlist desk_retentionrule
     django_content_type django_migrations hubcustomers_accountfigures
     hubcustomers_workerpulse
 """.split()

@@ -1,5 +1,10 @@
 """The models of the desk, where Django looks for them."""
 
-from desk.privacy.models import ErasureCertificate, PrivacyRequest, RequestChange
+from desk.privacy.models import (
+    ErasureCertificate,
+    PrivacyRequest,
+    RequestChange,
+    RetentionRule,
+)
 
-__all__ = ["ErasureCertificate", "PrivacyRequest", "RequestChange"]
+__all__ = ["ErasureCertificate", "PrivacyRequest", "RequestChange", "RetentionRule"]

@@ -43,12 +43,14 @@ class Kind:
         title: What such a job is called, like "Import".
         counted: How the names in ``counts`` read, in the order of the page.
         tidy: Deletes what the job needed only while it ran; called when it ends badly.
+        officers: Whether privacy officers may cancel such jobs; managers may cancel any.
     """
 
     step: Step
     title: str | Promise
     counted: Mapping[str, str | Promise] = field(default_factory=dict)
     tidy: Callable[[Job], None] | None = None
+    officers: bool = False
 
 
 _kinds: dict[str, Kind] = {}
@@ -66,9 +68,10 @@ def register_kind(
     title: str | Promise = "",
     counted: Mapping[str, str | Promise] | None = None,
     tidy: Callable[[Job], None] | None = None,
+    officers: bool = False,
 ) -> None:
     """Have the function do the jobs of this kind; ``Kind`` tells the rest."""
-    _kinds[name] = Kind(step, title or name, counted or {}, tidy)
+    _kinds[name] = Kind(step, title or name, counted or {}, tidy, officers)
 
 
 def title_of(job: Job) -> str:
@@ -81,6 +84,12 @@ def counted_by(job: Job) -> Mapping[str, str | Promise]:
     """Return how the names in its counts read."""
     kind = _kinds.get(job.kind)
     return {} if kind is None else kind.counted
+
+
+def is_for_officers(job: Job) -> bool:
+    """Return whether privacy officers may cancel it."""
+    kind = _kinds.get(job.kind)
+    return kind is not None and kind.officers
 
 
 def hold(job: Job) -> None:

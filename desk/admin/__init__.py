@@ -6,9 +6,10 @@ from desk.admin.access import subject_access
 from desk.admin.certificates import ErasureCertificateAdmin
 from desk.admin.erasing import erase
 from desk.admin.requests import PrivacyRequestAdmin
+from desk.admin.retention import RetentionRuleAdmin
 from hubcustomers.backoffice.extending import add_page
 
-__all__ = ["ErasureCertificateAdmin", "PrivacyRequestAdmin", "attention"]
+__all__ = ["ErasureCertificateAdmin", "PrivacyRequestAdmin", "RetentionRuleAdmin", "attention"]
 
 add_page(CustomerAdmin, subject_access, right="access")
 add_page(CustomerAdmin, erase, right="erase")

@@ -1,11 +1,13 @@
 """What the privacy desk keeps; customers stand in it by number only."""
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Case, Func, Q, When
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from customers.models import CustomerList
 from hubcustomers.public_ids import customer_ids
 from hubcustomers.tenancy.models import TenantForeignKey, TenantModel, TenantQuerySet
 
@@ -188,3 +190,52 @@ class RequestChange(TenantModel):
 
     def __str__(self) -> str:
         return f"change {self.pk} of request {self.request_id}"
+
+
+class RetentionRule(TenantModel):
+    """How many months customers of a list may be silent, or of every list without its own rule.
+
+    Nobody is anonymised by the rule itself: staff look at a preview and confirm it, or a
+    command runs.
+    """
+
+    class Sign(models.TextChoices):
+        """What counts as a sign of life, besides that the customer was made."""
+
+        ANY = "any", _("order, operation or change, whichever is latest")
+        ORDER = "last-order", _("last order")
+        OPERATION = "last-operation", _("last operation, or the making of a card")
+        UPDATE = "last-update", _("last change of what is known")
+
+    customer_list = TenantForeignKey(
+        CustomerList, db_cascade=True, null=True, blank=True, related_name="+"
+    )
+    months = models.PositiveSmallIntegerField(
+        validators=[MinValueValidator(1), MaxValueValidator(1200)]
+    )
+    by = models.CharField(max_length=20, choices=Sign, default=Sign.ANY)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("retention rule")
+        verbose_name_plural = _("retention rules")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "customer_list"],
+                name="desk_retentionrule_list_uniq",
+                nulls_distinct=False,
+                violation_error_code="customer_list",
+                violation_error_message=_("has a rule already"),
+            ),
+            models.CheckConstraint(
+                condition=Q(months__range=(1, 1200)),
+                name="desk_retentionrule_months_chk",
+                violation_error_code="months",
+                violation_error_message="must be 1 to 1200",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"rule {self.pk}"

@@ -33,7 +33,7 @@ _KEPT_FOR = timedelta(days=1)
 
 def register_proof() -> None:
     """Have workers search for who was erased."""
-    jobs.register_kind(KIND, step_of_proof, title=_("Proof of erasure"), tidy=forget)
+    jobs.register_kind(KIND, step_of_proof, title=_("Proof of erasure"), tidy=forget, officers=True)
 
 
 def erase(customer: Customer, *, user: Any) -> Job | None:

@@ -16,6 +16,7 @@ from conftest import HubClient
 from customers.factories import CustomerFactory, CustomerListFactory
 from customers.models import Customer, CustomerList, Erasure
 from desk import inactive
+from desk.factories import age, rule_of, silent
 from desk.inactive import Rule
 from hubcustomers.models import AuditEntry
 from loyalty.factories import LoyaltyCardFactory, post
@@ -23,24 +24,6 @@ from orders.models import Order
 from transfer.tests.commands import Ended, run
 
 pytestmark = pytest.mark.django_db
-
-
-def silent(customer_list: CustomerList, *, months: int = 40, **fields: Any) -> Customer:
-    """Make a customer of whom nothing was heard for so long."""
-    made: Any = CustomerFactory(customer_list=customer_list, **fields)
-    age(made, months)
-    return made
-
-
-def age(obj: Any, months: int) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
-        cursor.execute(
-            f"UPDATE {obj._meta.db_table}"
-            " SET created_at = statement_timestamp() - make_interval(months => %s) WHERE id = %s",
-            [months, obj.pk],
-        )
-        cursor.execute("RESET session_replication_role")
 
 
 def anonymise(*words: Any, months: int = 36) -> dict[str, Any]:
@@ -232,6 +215,28 @@ def test_a_run_that_was_stopped_goes_on(
     assert left(customer_list) == set()
 
 
+def test_rules_say_how_long_where_there_are_any(
+    customer_list: CustomerList, bistro: Connection, rival: Connection
+) -> None:
+    other = CustomerListFactory(account=bistro.account)
+    foreign = CustomerListFactory(account=rival.account)
+    for one in (customer_list, other, foreign):
+        silent(one, months=30)
+    rule_of(bistro.account, months=36)
+    rule_of(bistro.account, customer_list=other, months=24, by="last-order")
+
+    ended = run("anonymise_inactive", "--rules", "--apply", "--json")
+
+    report = json.loads(ended.out)
+    assert [(one["customer_list_id"], one["by"]) for one in report["lists"]] == [
+        (customer_list.public_id, "any"),
+        (other.public_id, "last-order"),
+    ]
+    assert report["anonymised"] == 1
+    assert Customer.objects.get(customer_list=other).anonymised
+    assert Customer.objects.filter(anonymised=True).count() == 1
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -241,6 +246,7 @@ def test_a_run_that_was_stopped_goes_on(
         ("--months", "36", "--list", "zzzzz"),
         ("--months", "36", "--account", "zzzzz"),
         ("--months", "36", "--by", "mood"),
+        ("--months", "36", "--rules"),
         (),
     ],
 )

@@ -32,6 +32,7 @@ WORDS = {
     "discarded": _("discarded"),
     "imported": _("imported a file"),
     "exported": _("exported"),
+    "applied": _("began to anonymise"),
     "cancelled": _("cancelled"),
     "enrolled": _("set up a second factor"),
     "renewed": _("made new recovery codes"),

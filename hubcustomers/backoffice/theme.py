@@ -83,6 +83,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item("Requests", "inbox", "desk", "privacyrequest"),
                     _item("Consent", "how_to_reg", "customers", "consentchange"),
+                    _item("Retention", "auto_delete", "desk", "retentionrule"),
                     _item("Erasure certificates", "verified_user", "desk", "erasurecertificate"),
                 ],
             },

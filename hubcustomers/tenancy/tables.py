@@ -29,6 +29,7 @@ ACCOUNT_TABLES = {
     "desk_erasurecertificate",
     "desk_privacyrequest",
     "desk_requestchange",
+    "desk_retentionrule",
     "loyalty_loyaltycard",
     "loyalty_loyaltyoperation",
     "orders_order",

@@ -19,8 +19,8 @@ from callbacks.models import Callback, Event
 from customers import consent
 from customers.factories import CustomerFactory, CustomerListFactory
 from customers.models import ConsentChange, Customer, CustomerList, CustomerPrivateRef
-from desk.factories import certificate_of, request_of
-from desk.privacy.models import ErasureCertificate, PrivacyRequest
+from desk.factories import certificate_of, request_of, rule_of
+from desk.privacy.models import ErasureCertificate, PrivacyRequest, RetentionRule
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.backoffice.scoping import ScopedModelAdmin
 from hubcustomers.models import AuditEntry
@@ -93,6 +93,7 @@ def plant(mark: str) -> SimpleNamespace:
     customer.save(update_fields=["sms_marketing"])
     change = ConsentChange.objects.get(account=account)
     certificate = certificate_of(customer, user_name=mark)
+    rule = rule_of(account, customer_list=customer_list)
     asked = request_of(account, customer_id=customer.pk, notes=f"{mark} notes")
     user = staff(f"{mark} user", account, email=f"{mark}@staff.example")
     membership = Membership.objects.get(user=user)
@@ -119,6 +120,7 @@ def plant(mark: str) -> SimpleNamespace:
             certificate,
             change,
             asked,
+            rule,
         )
     }
     return SimpleNamespace(
@@ -193,6 +195,7 @@ MEMBERS_WORK_WITH = {
     ErasureCertificate,
     ConsentChange,
     PrivacyRequest,
+    RetentionRule,
 }
 
 

@@ -95,7 +95,7 @@ class JobAdmin(ShowsWorker, ScopedModelAdmin):
 
     role_may = {
         Role.MANAGER: VIEW | {"cancel", "import"},
-        Role.PRIVACY: VIEW,
+        Role.PRIVACY: VIEW | {"cancel_own"},
     }
     superuser_may = VIEW
     list_display = ("what", "list_name", "state_word", "progress", "who", "created", "account")
@@ -185,8 +185,12 @@ class JobAdmin(ShowsWorker, ScopedModelAdmin):
     # --- cancelling ---------------------------------------------------------------------
 
     def has_cancel_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return whether the user may stop the job."""
-        return self.may(request, "cancel", obj)
+        """Return whether the user may stop the job; officers stop those of their own kinds."""
+        if self.may(request, "cancel", obj):
+            return True
+        job = self._named(request, str(obj)) if isinstance(obj, str | int) else obj
+        theirs = isinstance(job, Job) and jobs.is_for_officers(job)
+        return theirs and self.may(request, "cancel_own", job)
 
     @button(_("Cancel"), icon="cancel", permission="cancel", danger=True)
     def cancel(self, request: HttpRequest, object_id: str) -> HttpResponse:

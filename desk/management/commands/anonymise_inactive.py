@@ -5,7 +5,6 @@ import json
 from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -14,6 +13,7 @@ from django.db import DatabaseError, connection
 from customers.models import Customer, CustomerList
 from desk import inactive
 from desk.inactive import Rule
+from desk.privacy.retention import rule_for
 from hubcustomers.progress import Progress
 from hubcustomers.public_ids import account_ids
 from transfer.commandline import WRONG, find_list
@@ -25,6 +25,7 @@ of life.
 
   manage.py anonymise_inactive --months 36
   manage.py anonymise_inactive --months 36 --list ag8u4 --apply
+  manage.py anonymise_inactive --rules --apply
 
 A sign of life is, with --by any (the default), the latest of the last order (cancelled and
 rejected ones left out), the last operation or the making of a card, the last change of what
@@ -52,8 +53,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""
-        parser.add_argument(
-            "--months", type=_months, required=True, metavar="N", help="1 to 1200 months of silence"
+        how_long = parser.add_mutually_exclusive_group(required=True)
+        how_long.add_argument(
+            "--months", type=_months, metavar="N", help="1 to 1200 months of silence"
+        )
+        how_long.add_argument(
+            "--rules",
+            action="store_true",
+            help="as the retention rules of the back-office say; lists without one are left alone",
         )
         where = parser.add_mutually_exclusive_group()
         where.add_argument("--list", metavar="ID", help="only this list (default: every list)")
@@ -68,23 +75,26 @@ class Command(BaseCommand):
         """Look or anonymise, and print what came of it."""
         try:
             lists = _lists(options)
-            cutoff = inactive.cutoff_of(options["months"])
             with connection.cursor() as cursor:
                 cursor.execute("SET statement_timeout = 0")
             total = Customer.objects.filter(customer_list__in=lists).count()
             self.progress = Progress(self.stderr, total, what="customers")
             self.looked = 0
-            reports = [self._list(one, cutoff, options) for one in lists]
+            reports = [
+                self._list(one, rule, options)
+                for one in lists
+                if (rule := _rule(one, options)) is not None
+            ]
         except DatabaseError as error:
             raise CommandError(f"It failed, and may be begun again: {error}") from error
         except KeyboardInterrupt:
             raise CommandError("Stopped. The same command goes on from here.") from None
-        self._print(reports, cutoff, options)
+        self._print(reports, options)
 
     def _list(
-        self, customer_list: CustomerList, cutoff: datetime, options: dict[str, Any]
+        self, customer_list: CustomerList, rule: Rule, options: dict[str, Any]
     ) -> dict[str, Any]:
-        rule = Rule(customer_list.account_id, customer_list.pk, options["months"], options["by"])
+        cutoff = inactive.cutoff_of(rule.months)
         zone = (customer_list.location or customer_list.account).timezone
         months: Counter[str] = Counter()
         looked = anonymised = 0
@@ -104,37 +114,33 @@ class Command(BaseCommand):
             "account_id": account_ids.encode(customer_list.account_id),
             "customer_list_id": customer_list.public_id,
             "name": customer_list.name,
+            "silent_since": cutoff.isoformat(),
+            "by": rule.by,
             "customers": looked,
             "inactive": months.total(),
             "anonymised": anonymised,
             "months": dict(sorted(months.items())),
         }
 
-    def _print(
-        self, reports: list[dict[str, Any]], cutoff: datetime, options: dict[str, Any]
-    ) -> None:
+    def _print(self, reports: list[dict[str, Any]], options: dict[str, Any]) -> None:
         totals = {name: sum(one[name] for one in reports) for name in ("inactive", "anonymised")}
         if options["json"]:
-            head = {name: options[name] for name in ("apply", "by", "months")}
-            report = {**head, "cutoff": cutoff.isoformat(), **totals, "lists": reports}
+            report = {"apply": options["apply"], **totals, "lists": reports}
             self.stdout.write(json.dumps(report, ensure_ascii=False))
             return
         for one in reports:
             if one["inactive"]:
                 self.stdout.write(
                     f"List {one['customer_list_id']} ({one['name']}): {one['inactive']:,} of"
-                    f" {one['customers']:,} customers"
+                    f" {one['customers']:,} customers, silent since {one['silent_since'][:10]}"
                 )
                 for month, count in one["months"].items():
                     self.stdout.write(f"  {month}  {count:>9,}")
-        since = f"{cutoff:%Y-%m-%d}"
         if options["apply"]:
-            self.stdout.write(
-                f"{totals['anonymised']:,} customers anonymised, silent since {since}."
-            )
+            self.stdout.write(f"{totals['anonymised']:,} customers anonymised.")
         else:
             self.stdout.write(
-                f"{totals['inactive']:,} customers would be anonymised, silent since {since}."
+                f"{totals['inactive']:,} customers would be anonymised."
                 " Nothing was written; --apply does it."
             )
 
@@ -144,6 +150,16 @@ def _windows(rule: Rule) -> Iterator[inactive.Window]:
     while (window := inactive.next_window(rule, after)) is not None:
         yield window
         after = window.last
+
+
+def _rule(customer_list: CustomerList, options: dict[str, Any]) -> Rule | None:
+    months, by = options["months"], options["by"]
+    if options["rules"]:
+        kept = rule_for(customer_list)
+        if kept is None:
+            return None
+        months, by = kept.months, kept.by
+    return Rule(customer_list.account_id, customer_list.pk, months, by)
 
 
 def _lists(options: dict[str, Any]) -> list[CustomerList]:
