@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -26,7 +27,7 @@ def find_card(model_admin: Any, request: HttpRequest) -> HttpResponse:
     term = request.GET.get("ref", "").strip()[:_LONGEST]
     cards = reverse("admin:loyalty_loyaltycard_changelist")
     if not term or UNSTORABLE.search(term):
-        return HttpResponseRedirect(cards)
+        return _ask(model_admin, request)
     found = model_admin.get_queryset(request).filter(model_admin.search(request, term))
     rows = list(found.order_by("pk")[:2])
     if len(rows) == 1:
@@ -37,6 +38,13 @@ def find_card(model_admin: Any, request: HttpRequest) -> HttpResponse:
     text = _("No card has this ref; these are the customers that were found.")
     model_admin.message_user(request, text, messages.WARNING)
     return HttpResponseRedirect(f"{reverse('admin:customers_customer_changelist')}?{query}")
+
+
+def _ask(model_admin: Any, request: HttpRequest) -> HttpResponse:
+    """Return a page with the box alone, which a till can have as its bookmark."""
+    frame = model_admin.admin_site.each_context(request)
+    context = {**frame, "opts": model_admin.opts, "title": _("Find a card"), "scan_next": True}
+    return TemplateResponse(request, "admin/hub/find.html", context)
 
 
 def initial(request: HttpRequest, card: LoyaltyCard) -> dict[str, Any]:

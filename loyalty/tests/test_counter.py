@@ -46,6 +46,10 @@ def test_nonsense_leads_to_a_list(text: str, desk: Desk, card: LoyaltyCard) -> N
     assert desk.http.get(FIND, {"ref": text}, follow=True).status_code == 200
 
 
+def test_without_a_ref_the_page_has_the_box_alone(desk: Desk) -> None:
+    assert 'name="ref"' in desk.get(FIND).content.decode()
+
+
 def test_a_foreign_card_is_not_found(desk: Desk, rival: Connection) -> None:
     foreign = LoyaltyCardFactory(
         customer=CustomerFactory(customer_list__account=rival.account), ref="R-1"
