@@ -1,8 +1,8 @@
-"""When each connection was last used, to the minute, at no cost to its calls.
+"""When each connection was last used, to the minute, at next to no cost to its calls.
 
 Finding a token notes the connection in memory, once a minute in each process. The note is
-written once the answer is with the client (Django's signal ``request_finished``, which
-``hubcustomers/wsgi.py`` connects).
+written when the call is done with everything else (Django's signal ``request_finished``,
+which ``hubcustomers/wsgi.py`` connects).
 """
 
 import logging

@@ -12,6 +12,8 @@ os.environ.setdefault("DATABASE_STATEMENT_TIMEOUT_MS", "5000")
 os.environ.setdefault("DATABASE_LOCK_TIMEOUT_MS", "2000")
 
 from django.conf import settings
+from django.core.cache import close_caches
+from django.core.handlers.base import reset_urlconf
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, reset_queries
@@ -21,14 +23,16 @@ _django = get_wsgi_application()
 # Only now: models cannot be imported before the applications are loaded.
 from accounts.last_used import write_uses  # noqa: E402
 
-# Behind the answer, so that no call waits for it.
 request_finished.connect(write_uses)
 
-# Before each request Django would empty the log of statements, which only DEBUG fills, and
-# look for connections to close, which were given back behind the request before.
+# Django would do more around each request: empty the log of statements, which only DEBUG
+# fills, look for connections to close, which were given back behind the request before, close
+# the caches, and forget the URLs of a request that had its own.
 if not settings.DEBUG:
     request_started.disconnect(reset_queries)
     request_started.disconnect(close_old_connections)
+    request_finished.disconnect(close_caches)
+    request_finished.disconnect(reset_urlconf)
 # What is loaded by now stays; the collector need not walk it again and again.
 gc.collect()
 gc.freeze()
@@ -44,4 +48,10 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
         body = environ["wsgi.input"].read(settings.MAX_BODY_BYTES + 1)
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
-    return _django(environ, start_response)
+    response: Any = _django(environ, start_response)
+    if getattr(response, "streaming", True):
+        return response
+    # Servers send a list at once; what they must iterate, Granian hands from thread to thread.
+    body = [response.content]
+    response.close()
+    return body

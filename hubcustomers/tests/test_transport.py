@@ -295,8 +295,8 @@ def test_a_larger_body_is_refused(
     envelope(api.request(method, path, raw=padded(size)), 413, "payload_too_large")
 
 
-def chunked(api: HubClient, path: str, body: bytes) -> tuple[int, Any]:
-    """Send a body without Content-Length, as a server hands over one sent in chunks."""
+def handed_over(token: str, path: str, body: bytes) -> tuple[int, Any]:
+    """Call the application as a server does that got a body in chunks; return what it gives."""
     environ = {
         "REQUEST_METHOD": "POST",
         "PATH_INFO": f"/v1{path}",
@@ -305,17 +305,20 @@ def chunked(api: HubClient, path: str, body: bytes) -> tuple[int, Any]:
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
         "HTTP_TRANSFER_ENCODING": "chunked",
-        "HTTP_X_ACCESS_TOKEN": api.token,
+        "HTTP_X_ACCESS_TOKEN": token,
         "CONTENT_TYPE": "application/json",
         "wsgi.input": io.BytesIO(body),
         "wsgi.errors": io.StringIO(),
         "wsgi.url_scheme": "http",
     }
     status: list[str] = []
-    answer: Any = application(environ, lambda line, headers, *rest: status.append(line))
-    body = json.loads(b"".join(answer))
-    answer.close()
-    return int(status[0].split()[0]), body
+    answer = application(environ, lambda line, headers, *rest: status.append(line))
+    return int(status[0].split()[0]), answer
+
+
+def chunked(api: HubClient, path: str, body: bytes) -> tuple[int, Any]:
+    status, answer = handed_over(api.token, path, body)
+    return status, json.loads(b"".join(answer))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -332,6 +335,17 @@ def test_a_larger_body_in_chunks_is_refused(api: HubClient, customer_list: Custo
 
     assert status == 413
     assert body["error_type"] == "payload_too_large"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_is_handed_over_whole_and_its_connection_given_back(
+    api: HubClient, customer_list: CustomerList
+) -> None:
+    _, answer = handed_over(api.token, customers_path(customer_list), b"{}")
+
+    assert isinstance(answer, list)
+    assert len(answer) == 1
+    assert database.connection is None
 
 
 # --- answers ------------------------------------------------------------------------
