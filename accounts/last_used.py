@@ -1,8 +1,7 @@
 """When each connection was last used, to the minute, at next to no cost to its calls.
 
 Finding a token notes the connection in memory, once a minute in each process. The note is
-written when the call is done with everything else (Django's signal ``request_finished``,
-which ``hubcustomers/wsgi.py`` connects).
+written when the call is done with everything else (``hubcustomers/wsgi.py``).
 """
 
 import logging
@@ -53,7 +52,7 @@ def write_uses(**_signal: Any) -> None:
         # The connection may be gone meanwhile, or the database away.
         logger.info("The last use of a connection was not written: %s", type(error).__name__)
     finally:
-        # Django's own receiver, which gives the connection back, ran before this one.
+        # The call has given its connection back before.
         close_old_connections()
 
 

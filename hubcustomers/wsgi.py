@@ -23,8 +23,6 @@ _django = get_wsgi_application()
 # Only now: models cannot be imported before the applications are loaded.
 from accounts.last_used import write_uses  # noqa: E402
 
-request_finished.connect(write_uses)
-
 # Django would do more around each request: empty the log of statements, which only DEBUG
 # fills, look for connections to close, which were given back behind the request before, close
 # the caches, and forget the URLs of a request that had its own.
@@ -54,4 +52,5 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     # Servers send a list at once; what they must iterate, Granian hands from thread to thread.
     body = [response.content]
     response.close()
+    write_uses()
     return body

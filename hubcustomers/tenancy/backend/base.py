@@ -25,8 +25,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def connect(self) -> None:
         """Take a connection; each request does, so from a pool only what has to be done is done.
 
-        Django would check the settings again, set the mode that the connections of a pool are
-        in already, and send a signal: as much work as all the rest of taking one.
+        Django would check the settings again, set the mode that the connection is in already,
+        and send a signal: as much work as all the rest of taking one.
         """
         if self.alias not in self._connection_pools:
             super().connect()
@@ -38,6 +38,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.health_check_done = True
         self.close_at = time.monotonic()
         self.connection = self.get_new_connection({})
+        if not self.connection.autocommit:
+            # It was given back in the middle of a transaction.
+            self.connection.autocommit = True
         self.autocommit = True
         self.run_on_commit: list[Any] = []
 
