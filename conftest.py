@@ -11,6 +11,7 @@ from django.http import HttpResponse
 from django.test import Client as DjangoClient
 
 from accounts.factories import ConnectionFactory
+from accounts.last_used import forget_uses
 from accounts.models import Connection
 from accounts.tokens import forget_tokens, issue_token
 from customers.factories import CustomerFactory, CustomerListFactory
@@ -107,6 +108,7 @@ def _nobody_is_named_in_the_logs() -> Iterator[None]:
 def _forget_tokens() -> None:
     # Ids are used again between tests, tokens of a former test must mean nothing.
     forget_tokens()
+    forget_uses()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,4 +1,4 @@
-"""When each connection was last used, to the minute, at next to no cost to its calls.
+"""When each connection was last used, or last refused, to the minute, at little cost to calls.
 
 Finding a token notes the connection in memory, once a minute in each process. The note is
 written when the call is done with everything else (``hubcustomers/wsgi.py``).
@@ -16,43 +16,55 @@ from accounts.models import Connection
 logger = logging.getLogger(__name__)
 
 _EVERY_SECONDS = 60.0
-# By the connection's key: when it was last noted here, and what is still to be written.
-_noted: dict[int, float] = {}
-_unwritten: dict[int, int] = {}
+# By the connection's key and the column: when it was last noted here, and, with the account,
+# what is still to be written.
+_noted: dict[tuple[int, str], float] = {}
+_unwritten: dict[tuple[int, str], int] = {}
 
 # Other processes note the same connection; one of them a minute is enough.
 _WRITE = """
-INSERT INTO accounts_connectionuse AS known (account_id, connection_id, last_used_at)
+INSERT INTO accounts_connectionuse AS known (account_id, connection_id, {column})
 VALUES (%s, %s, statement_timestamp())
-ON CONFLICT (account_id, connection_id) DO UPDATE SET last_used_at = EXCLUDED.last_used_at
-WHERE known.last_used_at < EXCLUDED.last_used_at - interval '50 seconds'
+ON CONFLICT (account_id, connection_id) DO UPDATE SET {column} = EXCLUDED.{column}
+WHERE COALESCE(known.{column}, '-infinity') < EXCLUDED.{column} - interval '50 seconds'
 """
 
 
 def note_use(connection: Connection) -> None:
     """Note that the connection is used right now."""
-    now = time.monotonic()
-    if now - _noted.get(connection.pk, -_EVERY_SECONDS) >= _EVERY_SECONDS:
-        _noted[connection.pk] = now
-        _unwritten[connection.pk] = connection.account_id
+    _note(connection, "last_used_at")
 
 
-def write_uses(**_signal: Any) -> None:
+def note_refusal(connection: Connection) -> None:
+    """Note that the connection calls right now although it is blocked."""
+    _note(connection, "refused_at")
+
+
+def _note(connection: Connection, column: str) -> None:
+    key, now = (connection.pk, column), time.monotonic()
+    if now - _noted.get(key, -_EVERY_SECONDS) >= _EVERY_SECONDS:
+        _noted[key] = now
+        _unwritten[key] = connection.account_id
+
+
+def write_noted() -> None:
     """Write what was noted; what fails is left out, for it is only a convenience."""
-    if not _unwritten:
-        return
     try:
         while _unwritten:
-            connection_id, account_id = _unwritten.popitem()
+            (connection_id, column), account_id = _unwritten.popitem()
             with transaction.atomic(), database.cursor() as cursor:
-                cursor.execute(_WRITE, [account_id, connection_id])
+                cursor.execute(_WRITE.format(column=column), [account_id, connection_id])
     except KeyError:
         pass  # Another thread took the last one.
     except DatabaseError as error:
         # The connection may be gone meanwhile, or the database away.
         logger.info("The last use of a connection was not written: %s", type(error).__name__)
-    finally:
-        # The call has given its connection back before.
+
+
+def write_uses(**_signal: Any) -> None:
+    """Write what was noted, when a call is done and has given its connection back."""
+    if _unwritten:
+        write_noted()
         close_old_connections()
 
 

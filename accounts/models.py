@@ -160,8 +160,6 @@ class Connection(TenantModel):
         max_length=255, blank=True, default="", db_default="", editable=False
     )
     blocked_at = models.DateTimeField(null=True, blank=True, editable=False)
-    # When it last called although it was blocked, to within a few minutes.
-    refused_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = TenantQuerySet.as_manager()
@@ -278,14 +276,15 @@ class AuthorizationCode(TenantModel):
 
 
 class ConnectionUse(TenantModel):
-    """When one connection was last used, to the minute.
+    """When one connection was last used, and last refused as blocked, to the minute.
 
     Not a column of the connection: those rows are copied to each node of a sharded
     database, and rarely written.
     """
 
     connection = TenantForeignKey(Connection, db_cascade=True, related_name="uses")
-    last_used_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)
+    refused_at = models.DateTimeField(null=True)
 
     objects = TenantQuerySet.as_manager()
 

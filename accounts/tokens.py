@@ -3,19 +3,15 @@
 import secrets
 import time
 from collections import OrderedDict
-from datetime import timedelta
 from hashlib import sha256
 from threading import Lock
 
 from django.conf import settings
-from django.db.models import Q
 from django.utils import timezone
 
-from accounts.last_used import note_use
+from accounts.last_used import note_refusal, note_use
 from accounts.models import AccessToken, Client, Connection
 from hubcustomers.exceptions import AccessRefused, DomainError
-
-_NOTE_REFUSALS = timedelta(minutes=5)
 
 
 class TokenRefused(DomainError):
@@ -114,20 +110,12 @@ def find_connection(token: str) -> Connection:
     if row.revoked_at is not None:
         raise TokenRefused("The access token has been revoked.")
     if row.connection.blocked_at is not None:
-        _note_refusal(row.connection)
+        note_refusal(row.connection)
         raise TokenRefused("The connection of this access token is blocked.")
     connection: Connection = row.connection
     _remembered.put(token_hash, connection)
     note_use(connection)
     return connection
-
-
-def _note_refusal(connection: Connection) -> None:
-    """Remember that a blocked connection still calls; a few times an hour is enough."""
-    now = timezone.now()
-    before = Q(refused_at=None) | Q(refused_at__lt=now - _NOTE_REFUSALS)
-    rows = Connection.objects.for_account(connection.account_id).filter(before, pk=connection.pk)
-    rows.update(refused_at=now)
 
 
 def forget_tokens() -> None:

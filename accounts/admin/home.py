@@ -25,8 +25,8 @@ def find_blocked_callers(request: HttpRequest, account: Any) -> Iterator[Line]:
         Connection.objects.for_account(account)
         .filter(
             blocked_at__isnull=False,
-            refused_at__gt=F("blocked_at"),
-            refused_at__gte=timezone.now() - timedelta(days=1),
+            uses__refused_at__gt=F("blocked_at"),
+            uses__refused_at__gte=timezone.now() - timedelta(days=1),
         )
         .select_related("client", "location", "account")
     )

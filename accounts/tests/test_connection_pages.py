@@ -176,7 +176,6 @@ def test_who_may_not_manage_connections_revokes_nothing(role: str, bistro: Conne
 @pytest.fixture
 def written(transactional_db: None) -> Any:
     """Write uses behind each answer, as the web server does."""
-    last_used.forget_uses()
     request_finished.connect(last_used.write_uses)
     yield
     request_finished.disconnect(last_used.write_uses)
@@ -222,13 +221,23 @@ def test_another_process_that_noted_it_just_now_is_enough(
     assert used_at(bistro) == recent
 
 
-def test_a_refused_call_is_no_use(written: None, bistro: Connection) -> None:
+def test_a_call_of_a_blocked_connection_is_noted_as_refused(
+    written: None, bistro: Connection
+) -> None:
     api = HubClient(bistro)
     tokens.set_blocked(bistro, blocked=True)
 
     api.get("/location")
+    use = ConnectionUse.objects.get()
+    api.get("/location")
 
-    assert not ConnectionUse.objects.exists()
+    assert (use.connection_id, use.last_used_at) == (bistro.pk, None)
+    assert use.refused_at is not None
+    assert ConnectionUse.objects.get().refused_at == use.refused_at
+
+    tokens.set_blocked(bistro, blocked=False)
+    api.get("/location")
+    assert ConnectionUse.objects.get().last_used_at is not None
 
 
 def test_a_note_that_cannot_be_written_harms_nobody(written: None, bistro: Connection) -> None:

@@ -160,15 +160,3 @@ def test_a_token_never_expires(db: None) -> None:
     AccessToken.objects.for_account(connection.account_id).update(created_at="1999-01-01T00:00Z")
 
     assert api.get("/location").status_code == 200
-
-
-def test_a_blocked_connection_that_calls_is_noted_once_in_five_minutes(bistro: Connection) -> None:
-    token = issue_token(bistro)
-    set_blocked(bistro, blocked=True)
-    HubClient(token=token).get("/account")
-    noted = Connection.objects.get(pk=bistro.pk).refused_at
-
-    HubClient(token=token).get("/account")
-
-    assert noted is not None
-    assert Connection.objects.get(pk=bistro.pk).refused_at == noted
