@@ -3,6 +3,7 @@
 from django.apps import AppConfig
 from django.core.checks import Tags, register
 
+from hubcustomers.backoffice.wording import translate_models
 from hubcustomers.checks import check_durability
 from hubcustomers.observing.metrics import register_gauges
 from hubcustomers.observing.pulse import worker_gauges
@@ -16,6 +17,7 @@ class HubcustomersConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks, and what the metrics tell of workers."""
+        translate_models()
         register(check_tables)
         register(check_durability, Tags.database)
         register_gauges(worker_gauges)

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.http import HttpResponse
 from django.urls import URLPattern, path
 from django.views.generic import RedirectView
+from django.views.i18n import set_language
 
 from accounts.oauth.viewsets import OAuthViewSet
 from accounts.viewsets import AccountViewSet, LocationViewSet
@@ -135,6 +136,7 @@ urlpatterns = [
     own_security("sign-out/", own.sign_out_elsewhere, "security_sign_out"),
     # Django's page for it, which would know nothing of other sessions.
     path("admin/password_change/", RedirectView.as_view(pattern_name="security_password")),
+    path("admin/language/", set_language, name="set_language"),
     path("admin/", admin.site.urls),
 ]
 

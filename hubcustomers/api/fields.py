@@ -9,9 +9,11 @@ import re
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext
+from rest_framework.exceptions import ValidationError
 from rest_framework.fields import Field
 
 from hubcustomers import exact_json
@@ -32,6 +34,16 @@ class StrictField(Field[Any, Any, Any, Any]):
     """The base: our own sentences for what every field can miss."""
 
     default_error_messages = {"required": "is required", "null": "can't be null"}
+
+    def fail(self, key: str, **kwargs: Any) -> NoReturn:
+        """Refuse the value with one of the field's sentences.
+
+        It is in the language of the page that asks, which for the API is English always.
+
+        Raises:
+            ValidationError: The sentence.
+        """
+        raise ValidationError(gettext(str(self.error_messages[key])).format(**kwargs), code=key)
 
     def to_representation(self, value: Any) -> Any:
         """Return the value as it is; answers are written by ``represent`` functions."""

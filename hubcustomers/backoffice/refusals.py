@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import orjson
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import DatabaseError
+from django.utils.translation import gettext, gettext_noop
 from rest_framework.exceptions import ValidationError as ApiValidationError
 
 from hubcustomers.api.errors import error_for
@@ -19,13 +20,19 @@ Faults = list[tuple[str, str]]
 def faults_in(error: Exception) -> Faults:
     """Return ``(field, sentence)`` for each fault; the field is "" where it is none's.
 
+    The sentences are in the user's language, as far as the catalog has them.
+
     Raises:
         Exception: The error itself, where it is no refusal but a failure of ours.
     """
+    return [(field, gettext(sentence)) for field, sentence in _faults_in(error) if sentence]
+
+
+def _faults_in(error: Exception) -> Faults:
     if isinstance(error, ValidationError):
         return list(_django_faults(error))
     if isinstance(error, ObjectNotFound):
-        return [("", "This no longer exists. Somebody else may have deleted it.")]
+        return [("", gettext_noop("This no longer exists. Somebody else may have deleted it."))]
     answer = error_for(error)
     if answer.status_code == 500:
         raise error

@@ -20,7 +20,7 @@ def _may_view(app: str, model: str) -> Callable[[HttpRequest], bool]:
     return may_view
 
 
-def _item(title: str, icon: str, app: str, model: str) -> dict[str, Any]:
+def _item(title: Any, icon: str, app: str, model: str) -> dict[str, Any]:
     return {
         "title": title,
         "icon": icon,
@@ -40,12 +40,13 @@ UNFOLD: dict[str, Any] = {
     "DASHBOARD_CALLBACK": "hubcustomers.backoffice.home.dashboard",
     "SITE_TITLE": "hubcustomers",
     "SITE_HEADER": "hubcustomers",
-    "SITE_SUBHEADER": "Customers and loyalty",
+    "SITE_SUBHEADER": _("Customers and loyalty"),
     "SITE_SYMBOL": "loyalty",
     # There is no other site to view.
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
+    "SHOW_LANGUAGES": True,
     "BORDER_RADIUS": "6px",
     "COLORS": {
         "primary": {
@@ -70,49 +71,49 @@ UNFOLD: dict[str, Any] = {
         "show_all_applications": False,
         "navigation": [
             {
-                "title": "Customers",
+                "title": _("Customers"),
                 "items": [
-                    _item("Customers", "group", "customers", "customer"),
-                    _item("Customer lists", "lists", "customers", "customerlist"),
-                    _item("Background jobs", "pending_actions", "transfer", "job"),
+                    _item(_("Customers"), "group", "customers", "customer"),
+                    _item(_("Customer lists"), "lists", "customers", "customerlist"),
+                    _item(_("Background jobs"), "pending_actions", "transfer", "job"),
                 ],
             },
             {
-                "title": "Privacy",
+                "title": _("Privacy"),
                 "separator": True,
                 "items": [
-                    _item("Requests", "inbox", "desk", "privacyrequest"),
-                    _item("Consent", "how_to_reg", "customers", "consentchange"),
-                    _item("Retention", "auto_delete", "desk", "retentionrule"),
-                    _item("Erasure certificates", "verified_user", "desk", "erasurecertificate"),
+                    _item(_("Requests"), "inbox", "desk", "privacyrequest"),
+                    _item(_("Consent"), "how_to_reg", "customers", "consentchange"),
+                    _item(_("Retention"), "auto_delete", "desk", "retentionrule"),
+                    _item(_("Erasure certificates"), "verified_user", "desk", "erasurecertificate"),
                 ],
             },
             {
-                "title": "Loyalty",
+                "title": _("Loyalty"),
                 "separator": True,
                 "items": [
-                    _item("Loyalty cards", "loyalty", "loyalty", "loyaltycard"),
-                    _item("Operations", "receipt_long", "loyalty", "loyaltyoperation"),
+                    _item(_("Loyalty cards"), "loyalty", "loyalty", "loyaltycard"),
+                    _item(_("Operations"), "receipt_long", "loyalty", "loyaltyoperation"),
                 ],
             },
             {
-                "title": "Events",
+                "title": _("Events"),
                 "separator": True,
                 "items": [
-                    _item("Events", "notifications", "callbacks", "event"),
-                    _item("Callbacks", "send", "callbacks", "callback"),
+                    _item(_("Events"), "notifications", "callbacks", "event"),
+                    _item(_("Callbacks"), "send", "callbacks", "callback"),
                 ],
             },
             {
-                "title": "Access",
+                "title": _("Access"),
                 "separator": True,
                 "items": [
-                    _item("Connections", "cable", "accounts", "connection"),
-                    _item("Clients", "apps", "accounts", "client"),
-                    _item("Accounts", "store", "accounts", "account"),
-                    _item("Locations", "location_on", "accounts", "location"),
-                    _item("Memberships", "badge", "accounts", "membership"),
-                    _item("Staff users", "person", "auth", "user"),
+                    _item(_("Connections"), "cable", "accounts", "connection"),
+                    _item(_("Clients"), "apps", "accounts", "client"),
+                    _item(_("Accounts"), "store", "accounts", "account"),
+                    _item(_("Locations"), "location_on", "accounts", "location"),
+                    _item(_("Memberships"), "badge", "accounts", "membership"),
+                    _item(_("Staff users"), "person", "auth", "user"),
                 ],
             },
         ],

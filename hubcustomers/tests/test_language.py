@@ -1,0 +1,85 @@
+"""English and French pages; the API speaks English whoever asks."""
+
+from django.contrib.auth.models import User
+from django.test import Client as DjangoClient
+
+from accounts.models import Connection
+from conftest import HubClient
+from customers.models import Customer, CustomerList
+from hubcustomers.backoffice.reach import Role
+from hubcustomers.tests.desk import Desk, staff
+
+LISTS = "/admin/customers/customerlist/"
+
+
+def in_french(desk: Desk) -> Desk:
+    desk.http.cookies["django_language"] = "fr"
+    return desk
+
+
+def manager(bistro: Connection) -> User:
+    return staff("marie", bistro.account, role=Role.MANAGER)
+
+
+def test_the_browsers_language_is_that_of_the_page(bistro: Connection) -> None:
+    desk = Desk(manager(bistro))
+
+    page = desk.http.get(LISTS, headers={"Accept-Language": "fr-CH, fr;q=0.9, en;q=0.8"})
+
+    assert page.headers["Content-Language"] == "fr"
+    assert "Listes de clients" in page.content.decode()
+
+
+def test_the_user_menu_changes_the_language(bistro: Connection) -> None:
+    desk = Desk(manager(bistro))
+    assert 'name="language" type="hidden" value="fr"' in desk.get(LISTS).content.decode()
+
+    chosen = desk.post("/admin/language/", language="fr", next=LISTS)
+
+    assert chosen.headers["Location"] == LISTS
+    assert desk.get(LISTS).headers["Content-Language"] == "fr"
+    assert chosen.cookies["django_language"]["httponly"]
+
+
+def test_the_sign_in_page_is_french_for_who_prefers_that(db: None) -> None:
+    page = DjangoClient().get("/admin/login/", headers={"Accept-Language": "fr"})
+
+    assert "Mot de passe" in page.content.decode()
+
+
+def test_a_refusal_in_a_form_is_french(bistro: Connection, customer: Customer) -> None:
+    desk = in_french(Desk(manager(bistro)))
+
+    page = desk.save(f"/admin/customers/customer/{customer.pk}/change/", latitude="95")
+
+    assert "doit être compris entre -90 et 90" in page.content.decode()
+
+
+def test_a_constraint_refuses_in_french(bistro: Connection, customer_list: CustomerList) -> None:
+    desk = in_french(Desk(manager(bistro)))
+    path = f"{LISTS}add/"
+
+    page = desk.save(path, name=customer_list.name, location=str(customer_list.location_id))
+
+    assert "existe déjà" in page.content.decode()
+
+
+def test_the_api_is_english_even_right_after_a_french_page(
+    bistro: Connection, api: HubClient, customer_list: CustomerList
+) -> None:
+    in_french(Desk(manager(bistro))).get(LISTS)
+
+    answer = api.request(
+        "POST",
+        f"/customer_lists/{customer_list.public_id}/customers",
+        {"latitude": "95"},
+        headers={"Accept-Language": "fr"},
+    )
+
+    assert answer.json()["message"] == "latitude must be between -90 and 90"
+
+
+def test_applications_are_answered_in_english(db: None) -> None:
+    answer = DjangoClient().post("/oauth2/v1/token", headers={"Accept-Language": "fr"})
+
+    assert answer.json()["message"] == "The client id and the client secret are missing."
