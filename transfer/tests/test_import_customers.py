@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from accounts.models import Client
 from callbacks.factories import CallbackFactory
@@ -402,3 +403,14 @@ def test_events_are_told_where_asked(events, known, customer_list, account_api, 
     expected = [("update", "Lyon"), ("create", "Nice"), ("update", "Paris")] if events else []
     told_of = Event.objects.order_by("pk").values_list("event_type", "new_state__city")
     assert sorted(told_of) == sorted(expected)
+
+
+def test_the_planner_hears_of_tables_that_grow(customer_list, file, monkeypatch) -> None:
+    monkeypatch.setattr("transfer.imports._FIRST_COUNT", 3)
+    write_csv(file, "private_ref,card_ref", *(f"{n},{n}" for n in range(5)))
+
+    assert import_file(file, customer_list).status == 0
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reltuples FROM pg_class WHERE relname = 'loyalty_loyaltycard'")
+        assert cursor.fetchone()[0] >= 5
