@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from benchmarks.plan import PATHS
@@ -25,3 +26,21 @@ def test_a_quick_run_prints_every_path() -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     rows = [line for line in run.stdout.splitlines() if line[:3] in {"| W", "| O", "| E"}]
     assert [row.split()[1] for row in rows] == list(PATHS)
+
+
+def test_the_import_is_measured_beside_copy() -> None:
+    """A few rows by each contender that needs no download, and nothing left behind."""
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks.imports", "--rows", "50", "--no-rival"],
+        cwd=CHECKOUT,
+        env={name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    rows = [line for line in run.stdout.splitlines() if line.startswith("| ")]
+    assert [row.split("|")[2].strip() for row in rows] == ["rows", "---:", "50", "50", "50"]
+    assert "times as long as COPY into staging and INSERT" in run.stdout
