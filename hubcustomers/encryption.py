@@ -19,13 +19,17 @@ def encrypt(secret: str) -> str:
     return _cipher(settings.ENCRYPTION_KEY).encrypt(secret.encode()).decode()
 
 
-def decrypt(sealed: str) -> str:
+def decrypt(sealed: str, *, key: str | None = None) -> str:
     """Return the secret again.
+
+    Args:
+        sealed: The text.
+        key: What it was sealed with, where that is not this installation's key.
 
     Raises:
         ValueError: The text was sealed with another key.
     """
     try:
-        return _cipher(settings.ENCRYPTION_KEY).decrypt(sealed.encode()).decode()
+        return _cipher(key or settings.ENCRYPTION_KEY).decrypt(sealed.encode()).decode()
     except InvalidToken as error:
         raise ValueError("The secret was encrypted with another HUB_ENCRYPTION_KEY.") from error

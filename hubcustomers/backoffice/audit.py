@@ -33,6 +33,8 @@ WORDS = {
     "imported": _("imported a file"),
     "exported": _("exported"),
     "applied": _("began to anonymise"),
+    "dumped": _("wrote to an archive"),
+    "loaded": _("loaded from an archive"),
     "cancelled": _("cancelled"),
     "enrolled": _("set up a second factor"),
     "renewed": _("made new recovery codes"),

@@ -1,0 +1,1 @@
+"""Whole accounts as one file: ids, ledger and all (docs/archive.md)."""
