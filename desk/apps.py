@@ -1,12 +1,14 @@
 """The desk as a Django app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class DeskConfig(AppConfig):
     """What staff do across all apps."""
 
     name = "desk"
+    verbose_name = _("Desk")
 
     def ready(self) -> None:
         """Register what the app holds of people, its eraser and its kinds of jobs."""

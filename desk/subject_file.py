@@ -100,7 +100,9 @@ def as_page(customer: Customer, held: Held, language: str) -> str:
                 **_section(records, zone),
             }
             for section, records in held
+            if records
         ],
+        "empty": [section.title for section, records in held if not records],
         "not_shown": [
             (name, reason)
             for name, reason in sorted(left_out().items())

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from customers.models import Customer
 from desk import subject_file
@@ -16,6 +18,16 @@ from hubcustomers.backoffice.display import button
 from transfer.jobs import let_take_time
 
 
+class LanguageForm(forms.Form):
+    """In which language the person reads."""
+
+    language = forms.ChoiceField(
+        label=gettext_lazy("Language of the page"),
+        choices=settings.LANGUAGES,
+        widget=UnfoldAdminSelectWidget(),
+    )
+
+
 @button(gettext_lazy("Subject access"), icon="folder_zip", permission="access")
 @asks_again
 def subject_access(model_admin: Any, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -23,26 +35,36 @@ def subject_access(model_admin: Any, request: HttpRequest, object_id: str) -> Ht
     obj = pages.find(model_admin, request, object_id)
     if request.method == "POST":
         return _zip(model_admin, request, obj)
-    chosen = get_language() or settings.LANGUAGE_CODE
     return pages.page(
         model_admin,
         request,
         obj,
-        "desk/access.html",
+        "admin/hub/form.html",
         title=_("Subject access"),
-        languages=[(code, name, chosen.startswith(code)) for code, name in settings.LANGUAGES],
+        text=_(
+            "One ZIP with everything that is held on this person: a page to read and print, and"
+            " the same as JSON for machines. It is made now and kept nowhere; that you made it"
+            " stays in the audit trail. Make sure who is asking before you hand it over, and"
+            " delete it when you have."
+        ),
+        form=LanguageForm(initial={"language": _language()}),
+        button=_("Make the ZIP"),
     )
+
+
+def _language() -> str:
+    spoken = get_language() or settings.LANGUAGE_CODE
+    known = [code for code, _name in settings.LANGUAGES if spoken.startswith(code)]
+    return known[0] if known else settings.LANGUAGE_CODE
 
 
 @transaction.atomic
 def _zip(model_admin: Any, request: HttpRequest, customer: Customer) -> HttpResponse:
     let_take_time()
-    asked = request.POST.get("language", "")
-    known = dict(settings.LANGUAGES)
+    form = LanguageForm(request.POST)
     held = subject_file.gather(customer)
-    packed = subject_file.pack(
-        customer, held, language=asked if asked in known else settings.LANGUAGE_CODE
-    )
+    language = form.cleaned_data["language"] if form.is_valid() else _language()
+    packed = subject_file.pack(customer, held, language=language)
     model_admin.audit(request, customer, "exported")
     name = subject_file.name_of(customer)
     return HttpResponse(

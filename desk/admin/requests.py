@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Field, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext
@@ -216,13 +216,20 @@ class PrivacyRequestAdmin(ScopedModelAdmin):
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Return the form's field; a request is looked after by staff of the accounts."""
-        if db_field.name != "assigned_to":
-            return super().formfield_for_foreignkey(db_field, request, **kwargs)
-        formfield: Any = admin.ModelAdmin.formfield_for_foreignkey(
-            self, db_field, request, **kwargs
-        )
-        formfield.queryset = _staff(request)
-        formfield.label_from_instance = lambda user: user.get_username()
+        formfield = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if db_field.name == "assigned_to":
+            formfield.queryset = _staff(request)
+            formfield.label_from_instance = lambda user: user.get_username()
+        return formfield
+
+    def formfield_for_dbfield(
+        self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Return the form's field; notes are to be short."""
+        formfield = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "notes":
+            formfield.widget.attrs["rows"] = 4
+            formfield.help_text = _("As little of the person as you need to remember.")
         return formfield
 
     def write(self, request: HttpRequest, obj: PrivacyRequest, form: Any, change: bool) -> None:

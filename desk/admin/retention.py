@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db.models import Field
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.formats import number_format
@@ -70,6 +71,16 @@ class RetentionRuleAdmin(ScopedModelAdmin):
         if db_field.name == "customer_list":
             formfield.help_text = _("Empty for every list of the account without its own rule.")
             formfield.empty_label = _("every list without its own rule")
+        return formfield
+
+    def formfield_for_dbfield(
+        self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Return the form's field, called as in the list."""
+        formfield = super().formfield_for_dbfield(db_field, request, **kwargs)
+        titles = {"months": _("months of silence"), "by": _("sign of life")}
+        if db_field.name in titles:
+            formfield.label = str(titles[db_field.name]).capitalize()
         return formfield
 
     @column(_("customer list"))
