@@ -139,6 +139,7 @@ class Piece(NamedTuple):
     Attributes:
         table: Which.
         start: Its first block.
+        end: The block behind it.
         blocks: How many blocks the table has.
         columns: How many columns; 0 but for the table's last piece.
         places: What was found in it.
@@ -146,6 +147,7 @@ class Piece(NamedTuple):
 
     table: str
     start: int
+    end: int
     blocks: int
     columns: int
     places: list[Place]
@@ -153,7 +155,7 @@ class Piece(NamedTuple):
     @property
     def next(self) -> tuple[str, int]:
         """Return where the search goes on."""
-        return self.table, self.start + _BLOCKS
+        return self.table, self.end
 
 
 def search(customer_id: int, clues: list[Clue], *, tell: Callable[[str, int, int], None]) -> Search:
@@ -174,7 +176,11 @@ def search(customer_id: int, clues: list[Clue], *, tell: Callable[[str, int, int
 
 
 def pieces(
-    customer_id: int, clues: list[Clue], *, begin: tuple[str, int] = ("", 0)
+    customer_id: int,
+    clues: list[Clue],
+    *,
+    begin: tuple[str, int] = ("", 0),
+    size: int = _BLOCKS,
 ) -> Iterator[Piece]:
     """Search piece by piece, so that a search can be left and taken up again.
 
@@ -182,6 +188,7 @@ def pieces(
         customer_id: The customer's row, there or gone.
         clues: What to look for.
         begin: The table and its block to go on with, as the last piece's ``next`` says.
+        size: How many blocks a piece has.
     """
     own = own_rows(customer_id)
     for table in _tables():
@@ -191,11 +198,12 @@ def pieces(
         first = begin[1] if table.name == begin[0] else 0
         if first and first >= table.blocks:
             continue
-        for start in range(first, max(table.blocks, 1), _BLOCKS):
-            last = start + _BLOCKS >= table.blocks
+        for start in range(first, max(table.blocks, 1), size):
+            end = start + size
+            last = end >= table.blocks
             columns = len(table.columns) if last else 0
-            found = list(looker.places(start, last=last))
-            yield Piece(table.name, start, table.blocks, columns, found)
+            found = list(looker.places(start, None if last else end))
+            yield Piece(table.name, start, end, table.blocks, columns, found)
 
 
 def blocks_of_all() -> int:
@@ -228,14 +236,14 @@ class _Looker:
             "own": sorted(own),
         }
 
-    def places(self, start: int, *, last: bool) -> Iterator[Place]:
+    def places(self, start: int, end: int | None) -> Iterator[Place]:
         # Cut by blocks, so that a large table neither takes one statement nor much memory.
-        end = "" if last else f" AND ctid < '({start + _BLOCKS},0)'::tid"
+        until = "" if end is None else f" AND ctid < '({end},0)'::tid"
         key = self.table.key or ["ctid"]
         sql = (
             f"SELECT {', '.join(f'{_quoted(column)}::text' for column in key)},"
             f" {', '.join(self._texts)} FROM {self.table.name.replace('%', '%%')}"
-            f" WHERE ctid >= '({start},0)'::tid{end} AND ({self._condition})"
+            f" WHERE ctid >= '({start},0)'::tid{until} AND ({self._condition})"
         )
         for row in _rows(sql, self.values):
             shown = dict(zip(self.table.columns, row[len(key) :], strict=True))
