@@ -37,6 +37,8 @@ DATABASES = {
         lock_timeout_ms=env_int("DATABASE_LOCK_TIMEOUT_MS", 0),
     )
 }
+# Where pg_dump and pg_restore are, if not where every system has them.
+POSTGRES_PROGRAMS = env_str("HUB_POSTGRES_PROGRAMS")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- applications -------------------------------------------------------------------
