@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.apps import apps
 from django.utils.translation import gettext_lazy as _
 
 from customers.consent import WORDS as CONSENT_SOURCES
@@ -38,6 +39,7 @@ LABELS: dict[str, Any] = {
     "created_at": _("created on"),
     "custom_fields": _("further data"),
     "customer_list": _("customer list"),
+    "customer_list_id": _("id of the customer list"),
     "customer_notes": _("your notes"),
     "customer_snapshot": _("customer at that time"),
     "deals": _("deals"),
@@ -111,6 +113,7 @@ LABELS: dict[str, Any] = {
     "updated_at": _("last changed on"),
     "voids_id": _("takes back operation"),
 }
+_BY = {"command line": _("command line"), "staff": _("a member of staff")}
 _FLAGS = {"sms_marketing": _("SMS"), "email_marketing": _("e-mail")}
 
 
@@ -127,6 +130,15 @@ def word_of(name: str, value: str) -> str:
         return str(CONSENT_SOURCES.get(value, value))
     if name == "action":
         return word_for(value)
-    if name == "by" and value in Role.values:
-        return str(Role(value).label)
+    if name == "by":
+        return str(Role(value).label) if value in Role.values else str(_BY.get(value, value))
+    if name == "resource_type":
+        return _model_name(value)
     return value
+
+
+def _model_name(label: str) -> str:
+    try:
+        return str(apps.get_model(label)._meta.verbose_name)
+    except (LookupError, ValueError):
+        return label

@@ -86,6 +86,7 @@ def test_the_page_can_be_in_french_and_needs_nothing_else(known: Customer) -> No
     _told, read = fetch(desk, known, language="fr")
 
     assert '<html lang="fr">' in read
+    assert "Ce que" in read
     for attribute in ("src=", "href=", "url(", "@import", "<script"):
         assert attribute not in read
     assert "default-src 'none'" in read
