@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from django.db import connection, transaction
@@ -10,7 +11,7 @@ from accounts.models import Account
 from callbacks import outbox
 from callbacks.outbox import Listener, States, Subject
 from customers.models import ANONYMISED_FIELDS, CustomerList, CustomerPrivateRef
-from customers.reads import customer_state
+from customers.reads import customer_state, survivor_of
 from customers.serializers import represent_customer
 from hubcustomers import exact_json
 
@@ -51,6 +52,11 @@ def customer_update(
     # The change and its events are true together, also for a caller without a transaction.
     with transaction.atomic(savepoint=False):
         version = _next_version(subject)
+        if version is None:
+            # Perhaps merged while we waited for its row: then it changes as the other one.
+            other = survivor_of(account_id, subject.resource_id)
+            subject = replace(subject, resource_id=other or 0)
+            version = _next_version(subject)
         if version is None:
             yield
             return
@@ -118,7 +124,8 @@ def _next_version(subject: Subject) -> int | None:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE customers_customer SET version = version + 1"
-            " WHERE account_id = %s AND customer_list_id = %s AND id = %s RETURNING version",
+            " WHERE account_id = %s AND customer_list_id = %s AND id = %s"
+            " AND merged_into_id IS NULL RETURNING version",
             [subject.account_id, subject.customer_list_id, subject.resource_id],
         )
         row = cursor.fetchone()

@@ -86,7 +86,7 @@ def register_holdings() -> None:
 
 def _customer(customer: Customer) -> list[Record]:
     row = (
-        Customer.objects.for_account(customer.account_id)
+        Customer.with_merged.for_account(customer.account_id)
         .select_related("account", "customer_list__location")
         .get(pk=customer.pk)
     )

@@ -10,7 +10,12 @@ from django.db.models.functions import Lower, Now
 from accounts.models import Client, Location
 from hubcustomers.fields import CoordinateField, ExactJSONField, Folded, MoneyField, Reverse
 from hubcustomers.public_ids import customer_ids, customer_list_ids
-from hubcustomers.tenancy.models import TenantForeignKey, TenantModel, TenantQuerySet
+from hubcustomers.tenancy.models import (
+    StandingManager,
+    TenantForeignKey,
+    TenantModel,
+    TenantQuerySet,
+)
 
 # What anonymising erases (spec 2.5), and the door code that the companion adds.
 ANONYMISED_FIELDS = (
@@ -94,6 +99,12 @@ class CustomerList(TenantModel):
         return customer_list_ids.encode(self.pk)
 
 
+class StandingCustomers(StandingManager):
+    """Customers who stand for themselves: who was merged into another one is not among them."""
+
+    link = "merged_into"
+
+
 class Customer(TenantModel):
     """One person in one list; everything about the person is optional."""
 
@@ -132,6 +143,16 @@ class Customer(TenantModel):
     first_order_date = models.DateTimeField(null=True, editable=False)
     last_order_date = models.DateTimeField(null=True, editable=False)
     custom_fields = ExactJSONField(default=dict, blank=True)
+    # The customer who stands for this one since the two were merged (desk/merging.py), never
+    # itself merged: a trigger judges it, as a key would cost each deleted customer a look-up.
+    merged_into = TenantForeignKey(
+        "self",
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        editable=False,
+        related_name="+",
+    )
     # Counts changes; orders the events that tell them.
     version = models.BigIntegerField(default=0, db_default=0, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -139,7 +160,8 @@ class Customer(TenantModel):
     # not count. Null where nothing ever changed.
     updated_at = models.DateTimeField(null=True, editable=False)
 
-    objects = TenantQuerySet.as_manager()
+    objects = StandingCustomers()
+    with_merged = TenantQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -196,6 +218,11 @@ class Customer(TenantModel):
                 for name in ("first_name", "last_name", "company_name")
             ),
             # Few rows among many.
+            models.Index(
+                fields=["account", "merged_into"],
+                name="customers_merged_idx",
+                condition=Q(merged_into__isnull=False),
+            ),
             *(
                 models.Index(
                     fields=["account", "id"],

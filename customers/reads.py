@@ -18,7 +18,7 @@ from django.db.models.functions import Cast, JSONObject
 from accounts.models import Connection
 from customers.models import Customer, CustomerList, CustomerPrivateRef
 from hubcustomers import exact_json
-from hubcustomers.api.filters import Alternatives
+from hubcustomers.api.filters import Alternatives, Condition, asked_for, asking_instead
 from hubcustomers.api.pagination import Page
 from hubcustomers.api.reads import Epoch, JSONArray, PageQuery
 from hubcustomers.compiled import CompiledQuery, Parameter
@@ -235,11 +235,34 @@ _customer_page = PageQuery(_customers)
 
 
 def find_customer(connection: Connection, list_id: int, customer_id: int) -> CustomerRow | None:
-    """Return the customer where the connection's level reaches the list, else None."""
-    row = _one_customer(level(connection)).row(
-        {**reach(connection), "list": list_id, "customer": customer_id}
-    )
+    """Return the customer where the connection's level reaches the list, else None.
+
+    One that was merged into another is answered with the other one.
+    """
+    values = {**reach(connection), "list": list_id, "customer": customer_id}
+    row = _one_customer(level(connection)).row(values)
+    if row is None:
+        other = survivor_of(connection.account_id, customer_id)
+        if other is not None:
+            row = _one_customer(level(connection)).row({**values, "customer": other})
     return None if row is None else CustomerRow(*row)
+
+
+@cache
+def _survivor() -> CompiledQuery:
+    merged = Customer.with_merged.filter(
+        account_id=parameter("account"), id=parameter("customer"), merged_into__isnull=False
+    )
+    return CompiledQuery(merged.values_list("merged_into_id"))
+
+
+def survivor_of(account_id: int, customer_id: int) -> int | None:
+    """Return who stands for a merged customer, None where it is not merged, or not there.
+
+    Asked only after a customer was not found where it should be: few ever are merged.
+    """
+    row = _survivor().row({"account": account_id, "customer": customer_id})
+    return None if row is None else int(row[0])
 
 
 def customer_state(account_id: int, list_id: int, customer_id: int) -> CustomerRow | None:
@@ -259,14 +282,31 @@ def customer_state(account_id: int, list_id: int, customer_id: int) -> CustomerR
 def customer_page(
     connection: Connection, list_id: int, *, filters: list[Alternatives], page: Page
 ) -> list[CustomerRow]:
-    """Return customers of the list, oldest first; empty also where the list is out of reach."""
-    rows = _customer_page.rows(
-        {**reach(connection), "list": list_id},
-        page=page,
-        variant=level(connection),
-        filters=filters,
-    )
+    """Return customers of the list, oldest first; empty also where the list is out of reach.
+
+    A private ref of a merged customer finds the one who stands for it.
+    """
+    values = {**reach(connection), "list": list_id}
+    variant = level(connection)
+    rows = _customer_page.rows(values, page=page, variant=variant, filters=filters)
+    ref = None if rows else asked_for(filters, _OWN_REF)
+    other = None if ref is None else _owner_through_merge(connection, list_id, str(ref))
+    if other is not None:
+        filters = asking_instead(filters, _OWN_REF, [[Condition("id", other)]])
+        rows = _customer_page.rows(values, page=page, variant=variant, filters=filters)
     return [CustomerRow(*row) for row in rows]
+
+
+# The filter by private ref, as customers/filters.py has it.
+_OWN_REF = "own_ref__ref"
+
+
+def _owner_through_merge(connection: Connection, list_id: int, ref: str) -> int | None:
+    refs = CustomerPrivateRef.objects.for_account(connection.account_id).filter(
+        customer_list_id=list_id, client_id=connection.client_id, ref=ref
+    )
+    merged = refs.filter(customer__merged_into__isnull=False)
+    return merged.values_list("customer__merged_into_id", flat=True).first()
 
 
 def new_customer_row(

@@ -4,7 +4,7 @@ Each function expects to run inside a transaction or opens one; the database jud
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -18,7 +18,9 @@ from callbacks.outbox import any_listener, erase_states
 from customers import consent
 from customers.erasure import Erased, run_erasers
 from customers.events import customer_update, record_customer_created, record_list_renamed
-from customers.models import ANONYMISED_FIELDS, Customer, CustomerList, CustomerPrivateRef
+from customers.models import ANONYMISED_FIELDS, Customer, CustomerList
+from customers.private_refs import insert_private_ref, set_private_ref
+from customers.reads import survivor_of
 from hubcustomers.api.fields import merge_custom_fields
 from hubcustomers.compiled import CompiledInsert
 from hubcustomers.exceptions import InvalidField, ObjectNotFound
@@ -149,7 +151,7 @@ def create_customer(
     else:
         customer_id, created_at = _customer_insert().insert(row)
     if client is not None and kept.get("private_ref") is not None:
-        _insert_private_ref(account_id, customer_list_id, customer_id, client, kept["private_ref"])
+        insert_private_ref(account_id, customer_list_id, customer_id, client, kept["private_ref"])
     record_customer_created(
         account_id=account_id,
         customer_list_id=customer_list_id,
@@ -187,7 +189,7 @@ def update_customer(
     if "custom_fields" in changes:
         changes["custom_fields"] = _merged(customer.custom_fields, changes["custom_fields"])
     with _told(customer, client):
-        changed_ref = "private_ref" in changes and _set_private_ref(
+        changed_ref = "private_ref" in changes and set_private_ref(
             customer, client, changes.pop("private_ref")
         )
         changed = [name for name, value in changes.items() if getattr(customer, name) != value]
@@ -216,7 +218,7 @@ def keep_list(account_id: int, customer_list_id: int) -> None:
 def lock_customer(
     account_id: int, customer_list_id: int, customer_id: int, *, keeps_list: bool = False
 ) -> Customer:
-    """Return the customer, locked until the transaction ends.
+    """Return the customer, locked until the transaction ends; for a merged one, the other.
 
     Args:
         account_id: The account.
@@ -229,12 +231,11 @@ def lock_customer(
     """
     if keeps_list:
         keep_list(account_id, customer_list_id)
-    customer = (
-        Customer.objects.for_account(account_id)
-        .filter(customer_list_id=customer_list_id, pk=customer_id)
-        .select_for_update(no_key=True)
-        .first()
-    )
+    rows = Customer.objects.for_account(account_id).filter(customer_list_id=customer_list_id)
+    customer = rows.filter(pk=customer_id).select_for_update(no_key=True).first()
+    if customer is None:
+        other = survivor_of(account_id, customer_id)
+        customer = rows.filter(pk=other).select_for_update(no_key=True).first()
     if customer is None:
         raise ObjectNotFound
     return customer
@@ -243,7 +244,8 @@ def lock_customer(
 def anonymise_customer(customer: Customer, *, client: Client | None = None) -> bool:
     """Erase the private fields of a locked customer for good (spec 2.5).
 
-    Also in its orders, in every stored event and in the answers kept for repeated requests.
+    Also in its orders, in every stored event and in the answers kept for repeated requests,
+    and of everybody who was merged into it.
 
     Args:
         customer: The customer, locked.
@@ -261,14 +263,19 @@ def anonymise_customers(customers: Sequence[Customer], *, client: Client | None 
     Returns:
         How many were not anonymised before.
     """
+    wanted = [customer for customer in customers if not customer.anonymised]
+    if not wanted:
+        return 0
+    account_id = wanted[0].account_id
+    numbers = [customer.pk for customer in wanted]
+    # Nobody changes these without the lock of the one who stands for them.
+    merged = Customer.with_merged.for_account(account_id).filter(
+        merged_into__in=numbers, anonymised=False
+    )
     erased = [
         Erased(customer, {name: getattr(customer, name) for name in ANONYMISED_FIELDS})
-        for customer in customers
-        if not customer.anonymised
+        for customer in [*wanted, *merged.exclude(pk__in=numbers)]
     ]
-    if not erased:
-        return 0
-    account_id = erased[0].customer.account_id
     ids = [customer.pk for customer, _before in erased]
     caused_by = None if client is None else client.pk
     _blank([customer for customer, _before in erased], client)
@@ -276,7 +283,7 @@ def anonymise_customers(customers: Sequence[Customer], *, client: Client | None 
     erase_states(account_id, "customer", ids, ANONYMISED_FIELDS)
     public_ids = [customer.public_id for customer, _before in erased]
     erase_answers(account_id, public_ids, ANONYMISED_FIELDS)
-    return len(erased)
+    return len(wanted)
 
 
 def _blank(customers: list[Customer], client: Client | None) -> None:
@@ -290,10 +297,12 @@ def _blank(customers: list[Customer], client: Client | None) -> None:
     alone = len(customers) == 1
     if alone or any_listener(account_id, "customer", "update", caused_by=caused_by):
         for customer in customers:
-            with _told(customer, client, erase=True):
+            # Nobody listens any more to a customer that was merged.
+            merged = customer.merged_into_id is not None
+            with nullcontext() if merged else _told(customer, client, erase=True):
                 customer.save(update_fields=["anonymised", *ANONYMISED_FIELDS])
         return
-    rows = Customer.objects.for_account(account_id)
+    rows = Customer.with_merged.for_account(account_id)
     rows.filter(pk__in=[customer.pk for customer in customers]).update(
         anonymised=True, **dict.fromkeys(ANONYMISED_FIELDS)
     )
@@ -330,45 +339,3 @@ def _customer_insert(returning: str = "") -> CompiledInsert:
 def _consenting_insert() -> CompiledInsert:
     # RETURNING is computed before triggers that come after the row: no statement more.
     return _customer_insert(f", {consent.SET_SOURCE}")
-
-
-@cache
-def _ref_insert() -> CompiledInsert:
-    return CompiledInsert(
-        CustomerPrivateRef,
-        ["account", "customer_list", "customer", "client", "ref"],
-        returning="id",
-    )
-
-
-def _insert_private_ref(
-    account_id: int, customer_list_id: int, customer_id: int, client: Client, ref: str
-) -> None:
-    _ref_insert().insert(
-        {
-            "account": account_id,
-            "customer_list": customer_list_id,
-            "customer": customer_id,
-            "client": client.pk,
-            "ref": ref,
-        }
-    )
-
-
-def _set_private_ref(customer: Customer, client: Client | None, ref: str | None) -> bool:
-    """Set, change or (None) remove the client's ref; return whether that changed anything."""
-    if client is None:
-        return False
-    own = CustomerPrivateRef.objects.for_account(customer.account_id).filter(
-        customer_id=customer.pk, client=client
-    )
-    if ref is None:
-        return own.delete()[0] > 0
-    current = own.values_list("ref", flat=True).first()
-    if current is None:
-        _insert_private_ref(
-            customer.account_id, customer.customer_list_id, customer.pk, client, ref
-        )
-    elif current != ref:
-        own.update(ref=ref)
-    return current != ref

@@ -90,9 +90,11 @@ def left_out() -> dict[str, str | Promise]:
 
 
 def held_on(customer: Customer) -> Iterator[tuple[Section, list[Record]]]:
-    """Yield each section with its records."""
+    """Yield each section with its records, those of whom the person was merged with included."""
+    merged = Customer.with_merged.for_account(customer.account_id).filter(merged_into=customer)
+    people = [customer, *merged.order_by("pk")]
     for section in _sections.values():
-        yield section, list(section.collect(customer))
+        yield section, [record for one in people for record in section.collect(one)]
 
 
 def told(obj: Any, **more: Any) -> Record:

@@ -117,7 +117,7 @@ def reapply(erasures: Iterable[Line], *, write: bool) -> Iterator[dict[str, int]
 
 
 def _reapply(account_id: int, batch: dict[int, Line], *, write: bool) -> dict[str, int]:
-    rows = Customer.objects.for_account(account_id).filter(pk__in=batch).order_by("pk")
+    rows = Customer.with_merged.for_account(account_id).filter(pk__in=batch).order_by("pk")
     if write:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = 0")

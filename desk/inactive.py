@@ -42,7 +42,8 @@ LEFT JOIN LATERAL (
 _INACTIVE = """
 FROM customers_customer AS customer {points}
 WHERE customer.account_id = %(account)s AND customer.customer_list_id = %(list)s
-    AND {those} AND NOT customer.anonymised AND customer.created_at < %(cutoff)s {silent}
+    AND {those} AND customer.merged_into_id IS NULL
+    AND NOT customer.anonymised AND customer.created_at < %(cutoff)s {silent}
 """
 _END = """
 SELECT max(id), count(*) FROM (

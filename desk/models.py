@@ -1,5 +1,6 @@
 """The models of the desk, where Django looks for them."""
 
+from desk.merging.models import Merge, PossibleDuplicate
 from desk.privacy.models import (
     ErasureCertificate,
     PrivacyRequest,
@@ -7,4 +8,11 @@ from desk.privacy.models import (
     RetentionRule,
 )
 
-__all__ = ["ErasureCertificate", "PrivacyRequest", "RequestChange", "RetentionRule"]
+__all__ = [
+    "ErasureCertificate",
+    "Merge",
+    "PossibleDuplicate",
+    "PrivacyRequest",
+    "RequestChange",
+    "RetentionRule",
+]

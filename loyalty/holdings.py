@@ -46,12 +46,12 @@ def register_holdings() -> None:
 
 
 def _card_ids(customer: Customer) -> list[int]:
-    cards = LoyaltyCard.objects.for_account(customer.account_id).filter(customer=customer)
+    cards = LoyaltyCard.with_joined.for_account(customer.account_id).filter(customer=customer)
     return list(cards.values_list("pk", flat=True))
 
 
 def _cards(customer: Customer) -> list[Record]:
-    cards = LoyaltyCard.objects.for_account(customer.account_id).filter(customer=customer)
+    cards = LoyaltyCard.with_joined.for_account(customer.account_id).filter(customer=customer)
     return [told(card) for card in cards.order_by("pk")]
 
 

@@ -1,17 +1,18 @@
 """The ledger: the only code that moves a balance (spec 4, design section 5)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from django.db import DataError, connection
+from django.db.models.functions import Coalesce
 
 from customers.events import customer_update
 from hubcustomers.exceptions import InvalidField, ObjectNotFound
 from hubcustomers.public_ids import order_ids
 from loyalty.models import LoyaltyCard
-from loyalty.reads import OperationRow
+from loyalty.reads import OperationRow, standing_card
 from orders.models import Order
 
 # The card's row is locked by its own UPDATE, so writers that meet on one card queue there
@@ -24,7 +25,7 @@ WITH card AS (
     LEFT JOIN accounts_location AS location
         ON location.id = list.location_id AND location.account_id = list.account_id
     WHERE card.id = %(card)s AND card.account_id = %(account)s
-        AND card.customer_list_id = %(list)s
+        AND card.customer_list_id = %(list)s AND card.joined_into_id IS NULL
         AND list.id = card.customer_list_id AND list.account_id = %(account)s
         AND (%(location)s::bigint IS NULL OR list.location_id IS NULL
             OR list.location_id = %(location)s)
@@ -115,6 +116,8 @@ def post_operation(
 ) -> OperationRow:
     """Add an operation to a card and move its balance by delta points (spec 4.3).
 
+    A card that was joined into another one takes none: the other one takes it.
+
     Args:
         place: The card to credit or debit.
         delta: Points to add, negative to remove points; at most 6 decimals.
@@ -132,10 +135,6 @@ def post_operation(
         IntegrityError: A loyalty constraint refused the operation.
     """
     values = {
-        "account": place.account_id,
-        "list": place.list_id,
-        "card": place.card_id,
-        "location": place.location_id,
         "delta": delta,
         "reason": reason,
         "order": None if order is None else order.order_id,
@@ -148,7 +147,13 @@ def post_operation(
         customer_id=lambda: _customer_of(place),
         caused_by=caused_by,
     ):
-        return _post(values)
+        row = _post(place, values)
+        if row is None and not voids:
+            other = standing_card(place.account_id, place.card_id)
+            row = None if other is None else _post(replace(place, card_id=other), values)
+        if row is None:
+            raise ObjectNotFound
+        return row
 
 
 def open_cards(
@@ -175,20 +180,45 @@ def open_cards(
         return int(cursor.fetchone()[0])
 
 
-def _post(values: dict[str, Any]) -> OperationRow:
+def post_untold(place: CardPlace, *, delta: Decimal, reason: str) -> int:
+    """Add an operation as ``post_operation`` does, but leave its event to the caller.
+
+    For a change of several cards, which is one event for each customer.
+
+    Returns:
+        The operation.
+
+    Raises:
+        ObjectNotFound: No such card, or it was joined into another.
+        InvalidField: The balance would have more digits than are kept.
+    """
+    plain = {"order": None, "voids": None, "order_location": None}
+    row = _post(place, {**plain, "delta": delta, "reason": reason})
+    if row is None:
+        raise ObjectNotFound
+    return row.id
+
+
+def _post(place: CardPlace, values: dict[str, Any]) -> OperationRow | None:
+    bound = {
+        **values,
+        "account": place.account_id,
+        "list": place.list_id,
+        "card": place.card_id,
+        "location": place.location_id,
+    }
     try:
         with connection.cursor() as cursor:
-            cursor.execute(_POST, values)
+            cursor.execute(_POST, bound)
             row = cursor.fetchone()
     except DataError as error:
         raise InvalidField("delta", "would take the balance out of its range") from error
-    if row is None:
-        raise ObjectNotFound
-    return OperationRow(*row)
+    return None if row is None else OperationRow(*row)
 
 
 def _customer_of(place: CardPlace) -> int | None:
-    cards = LoyaltyCard.objects.for_account(place.account_id).filter(
+    cards = LoyaltyCard.with_joined.for_account(place.account_id).filter(
         customer_list_id=place.list_id, pk=place.card_id
     )
-    return cards.values_list("customer_id", flat=True).first()
+    owner = Coalesce("joined_into__customer_id", "customer_id")
+    return cards.values_list(owner, flat=True).first()

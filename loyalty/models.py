@@ -8,8 +8,19 @@ from django.db.models.functions import Now
 from customers.models import Customer, CustomerList
 from hubcustomers.fields import PointsField
 from hubcustomers.public_ids import loyalty_card_ids, loyalty_operation_ids
-from hubcustomers.tenancy.models import TenantForeignKey, TenantModel, TenantQuerySet
+from hubcustomers.tenancy.models import (
+    StandingManager,
+    TenantForeignKey,
+    TenantModel,
+    TenantQuerySet,
+)
 from orders.models import Order
+
+
+class StandingCards(StandingManager):
+    """Cards that stand for themselves: what was joined into another card is not among them."""
+
+    link = "joined_into"
 
 
 class LoyaltyCard(TenantModel):
@@ -25,9 +36,20 @@ class LoyaltyCard(TenantModel):
     # Only the ledger moves these two; triggers hold them to the last operation.
     balance = PointsField(default=0, db_default=Value(0), editable=False)
     last_sequence = models.BigIntegerField(default=0, db_default=0, editable=False)
+    # The card that has this one's points since their customers were merged (desk/merging.py).
+    # This one stays with the merged customer, empty, with its history; a trigger judges it.
+    joined_into = TenantForeignKey(
+        "self",
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        editable=False,
+        related_name="+",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    objects = TenantQuerySet.as_manager()
+    objects = StandingCards()
+    with_joined = TenantQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -48,6 +70,11 @@ class LoyaltyCard(TenantModel):
             models.Index(fields=["account", "customer_list", "id"], name="loyalty_card_list_idx"),
             models.Index(
                 fields=["account", "customer_list", "ref", "id"], name="loyalty_card_ref_idx"
+            ),
+            models.Index(
+                fields=["account", "joined_into"],
+                name="loyalty_card_joined_idx",
+                condition=Q(joined_into__isnull=False),
             ),
         ]
 

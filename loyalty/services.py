@@ -3,10 +3,10 @@
 from typing import Any
 
 from customers.events import customer_update
-from customers.models import Customer
-from customers.services import keep_list
+from customers.services import lock_customer
 from hubcustomers.exceptions import InvalidField, ObjectNotFound
 from loyalty.models import LoyaltyCard
+from loyalty.reads import standing_card
 
 
 def create_card(
@@ -18,7 +18,7 @@ def create_card(
     ref: str | None,
     caused_by: int | None = None,
 ) -> LoyaltyCard:
-    """Give a customer a new card with balance 0 (spec 3.3).
+    """Give a customer a new card with balance 0 (spec 3.3); for a merged one, the other.
 
     Args:
         account_id: The account.
@@ -32,12 +32,12 @@ def create_card(
         InvalidField: No such customer in the list.
         IntegrityError: The name or the ref is taken.
     """
-    keep_list(account_id, list_id)
-    customers = Customer.objects.for_account(account_id).filter(customer_list_id=list_id)
-    # Locked, so that the customer's row cannot go before the card is there.
-    known = customers.filter(pk=customer_id).select_for_update(no_key=True).values("pk")
-    if customer_id is None or not known:
-        raise InvalidField("customer_id", "doesn't exist in this customer list")
+    try:
+        # Locked, so that the customer's row cannot go before the card is there.
+        customer = lock_customer(account_id, list_id, customer_id or 0, keeps_list=True)
+    except ObjectNotFound as error:
+        raise InvalidField("customer_id", "doesn't exist in this customer list") from error
+    customer_id = customer.pk
     with customer_update(
         account_id=account_id,
         customer_list_id=list_id,
@@ -61,14 +61,18 @@ def update_card(
     changes: dict[str, Any],
     caused_by: int | None = None,
 ) -> LoyaltyCard:
-    """Change the name or the ref of a card (spec 3.4).
+    """Change the name or the ref of a card (spec 3.4); for a joined one, of the other.
 
     Raises:
         ObjectNotFound: No such card in the list.
         IntegrityError: The name or the ref is taken.
     """
-    cards = LoyaltyCard.objects.for_account(account_id).filter(customer_list_id=list_id, pk=card_id)
+    standing = LoyaltyCard.objects.for_account(account_id).filter(customer_list_id=list_id)
+    cards = standing.filter(pk=card_id)
     customer_id = cards.values_list("customer_id", flat=True).first()
+    if customer_id is None:
+        cards = standing.filter(pk=standing_card(account_id, card_id))
+        customer_id = cards.values_list("customer_id", flat=True).first()
     if customer_id is None:
         raise ObjectNotFound
     with customer_update(
@@ -77,7 +81,10 @@ def update_card(
         customer_id=customer_id,
         caused_by=caused_by,
     ):
-        card: LoyaltyCard = cards.select_for_update(no_key=True).get()
+        card: LoyaltyCard | None = cards.select_for_update(no_key=True).first()
+        if card is None:
+            # Joined while we waited for its row.
+            raise ObjectNotFound
         changed = [name for name, value in changes.items() if getattr(card, name) != value]
         for name in changed:
             setattr(card, name, changes[name])

@@ -1,12 +1,13 @@
 """Events about orders: what listeners are told when they come and change (companion, 9)."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from accounts.models import Account
 from callbacks import outbox
 from callbacks.outbox import Listener, States, Subject
-from orders.reads import OrderRow, customer_private_refs, private_refs
+from orders.reads import OrderRow, customer_private_refs, orders_of_customer, private_refs
 from orders.serializers import represent_order
 
 
@@ -52,6 +53,42 @@ def record_orders_anonymised(
             new = shown.to(one, row)
             previous = {**new, "customer": {**new["customer"], "anonymised": False}}
             told.append(States(one, new, previous))
+        outbox.record(_subject(row, account), "update", row.version, told)
+
+
+@contextmanager
+def orders_change_hands(
+    account_id: int, *, giver: int, taker: int, only: Collection[int] | None = None
+) -> Iterator[None]:
+    """Tell listeners of the orders that inside get another customer (a context manager).
+
+    Args:
+        account_id: The account.
+        giver: The customer who has them, locked.
+        taker: The one who will have them, locked.
+        only: Which of the giver's orders; None for all.
+    """
+    everybody = outbox.listening(account_id, "order", "update", caused_by=None)
+    before = orders_of_customer(account_id, giver) if everybody else []
+    rows = {row.id: row for row in before if only is None or row.id in only}
+    if not rows:
+        yield
+        return
+    account = Account.objects.get(pk=account_id)
+    shown = _Shown(account, everybody, list(rows), giver)
+    previous = {
+        (row.id, one): shown.to(one, row)
+        for row in rows.values()
+        for one in outbox.in_reach(everybody, _subject(row, account))
+    }
+    yield
+    shown = _Shown(account, everybody, list(rows), taker)
+    for row in orders_of_customer(account_id, taker):
+        told = [
+            States(one, shown.to(one, row), previous[row.id, one])
+            for one in everybody
+            if (row.id, one) in previous
+        ]
         outbox.record(_subject(row, account), "update", row.version, told)
 
 

@@ -8,8 +8,8 @@ from django.db.models import FilteredRelation, OuterRef, Q, QuerySet, Subquery, 
 from django.db.models.functions import Cast, JSONObject
 
 from customers.models import CustomerPrivateRef
-from customers.reads import parameter
-from hubcustomers.api.filters import Alternatives
+from customers.reads import parameter, survivor_of
+from hubcustomers.api.filters import Alternatives, Condition, asked_for, asking_instead
 from hubcustomers.api.pagination import Page
 from hubcustomers.api.reads import Epoch, JSONArray, PageQuery
 from hubcustomers.compiled import CompiledQuery
@@ -156,13 +156,18 @@ def order_page(
     filters: list[Alternatives],
     page: Page,
 ) -> list[OrderRow]:
-    """Return orders of the location, or of the whole account, newest first."""
-    rows = _order_page.rows(
-        {"account": account_id, "location": location_id, "client": client_id},
-        page=page,
-        variant=_place(location_id),
-        filters=filters,
-    )
+    """Return orders of the location, or of the whole account, newest first.
+
+    The id of a merged customer finds the orders of the one who stands for it.
+    """
+    values = {"account": account_id, "location": location_id, "client": client_id}
+    variant = _place(location_id)
+    rows = _order_page.rows(values, page=page, variant=variant, filters=filters)
+    owner = None if rows else asked_for(filters, "customer_id")
+    other = survivor_of(account_id, int(owner)) if owner else None
+    if other is not None:
+        filters = asking_instead(filters, "customer_id", [[Condition("customer_id", other)]])
+        rows = _order_page.rows(values, page=page, variant=variant, filters=filters)
     return [OrderRow(*row) for row in rows]
 
 

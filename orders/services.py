@@ -7,23 +7,21 @@ locks lets no two writers wait for each other.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from typing import Any
 
 from django.db import connection as database
 
 from accounts.models import Connection, Location
-from customers.reads import find_list
 from hubcustomers import exact_json
 from hubcustomers.api.fields import merge_custom_fields
 from hubcustomers.compiled import CompiledInsert
 from hubcustomers.exceptions import InvalidField, ObjectNotFound
 from hubcustomers.phones import normalise_phone
-from hubcustomers.public_ids import customer_ids, customer_list_ids
 from orders import events, statistics
+from orders.buyers import count_for_customer
 from orders.models import Order, OrderPrivateRef
-from orders.parts import SNAPSHOT_FIELDS, kept_parts, snapshot
+from orders.parts import kept_parts, snapshot
 from orders.reads import OrderRow, find_order
 
 # Of this size no few orders can make a total that their customer's row could not keep.
@@ -84,7 +82,7 @@ def create_order(
     """
     account = connection.account
     kept = _kept_order(data, location, account.currency)
-    customer = _count_for_customer(connection, data, kept)
+    customer = count_for_customer(connection, data, kept)
     operations = data.get("loyalty_operations") or []
     if operations and customer is None:
         raise InvalidField("loyalty_operations", "need an order with a customer")
@@ -156,110 +154,38 @@ def _new_row(kept: dict[str, Any], **given: Any) -> OrderRow:
     )
 
 
-# --- the customer of an order -------------------------------------------------------
+# --- another customer ---------------------------------------------------------------
 
-# A card made for the order refers to the list. Whoever deletes the list locks it before its
-# customers, so it must be locked first here too.
-_KEEP_LIST = """
-SELECT id FROM customers_customerlist WHERE account_id = %(account)s AND id = coalesce(
-    (SELECT customer_list_id FROM customers_customer
-        WHERE account_id = %(account)s AND id = %(customer)s),
-    %(list)s
-) FOR KEY SHARE
+_HAND_OVER = """
+UPDATE orders_order SET customer_id = %(taker)s, version = version + 1
+WHERE account_id = %(account)s AND customer_id = %(giver)s
+    AND (%(only)s::bigint[] IS NULL OR id = ANY(%(only)s::bigint[]))
+RETURNING id
 """
 
-# One statement finds the customer, locks it, counts the order and returns the customer as
-# it is: whoever anonymises it at the same time is either before all of this or after.
-_COUNT = """
-UPDATE customers_customer AS customer SET
-    nb_orders = customer.nb_orders + %(number)s,
-    order_total = customer.order_total + %(total)s,
-    first_order_date = CASE WHEN %(number)s = 0 THEN customer.first_order_date
-        ELSE LEAST(customer.first_order_date, statement_timestamp()) END,
-    last_order_date = CASE WHEN %(number)s = 0 THEN customer.last_order_date
-        ELSE GREATEST(customer.last_order_date, statement_timestamp()) END
-FROM customers_customerlist AS list
-WHERE customer.account_id = %(account)s AND customer.id = {customer}
-    AND list.id = customer.customer_list_id AND list.account_id = %(account)s
-    AND (%(location)s::bigint IS NULL OR list.location_id IS NULL
-        OR list.location_id = %(location)s)
-    AND (%(only_list)s::bigint IS NULL OR list.id = %(only_list)s)
-RETURNING customer.id, customer.customer_list_id, customer.anonymised, statement_timestamp(),
-    (SELECT ref FROM customers_customerprivateref AS own
-        WHERE own.account_id = %(account)s AND own.customer_id = customer.id
-            AND own.client_id = %(client)s),
-    {columns}
-"""
-_COLUMNS = ", ".join(f"customer.{name}" for name in SNAPSHOT_FIELDS)
-_COUNT_BY_ID = _COUNT.format(customer="%(customer)s", columns=_COLUMNS)
-_COUNT_BY_REF = _COUNT.format(
-    customer="""(
-        SELECT customer_id FROM customers_customerprivateref
-        WHERE account_id = %(account)s AND customer_list_id = %(list)s
-            AND client_id = %(client)s AND ref = %(ref)s)""",
-    columns=_COLUMNS,
-)
 
+def hand_over_orders(
+    account_id: int, *, giver: int, taker: int, only: list[int] | None = None
+) -> list[int]:
+    """Give orders of one customer to another, both locked; the snapshots stay as they are.
 
-@dataclass(frozen=True)
-class _Customer:
-    customer_id: int
-    customer_list_id: int
-    ordered_at: datetime
-    private_ref: str | None
-    snapshot: dict[str, Any]
+    Nobody can place or change an order of either meanwhile. The caller recomputes the
+    statistics and tells the listeners (``orders_change_hands``).
 
-
-def _count_for_customer(
-    connection: Connection, data: dict[str, Any], kept: dict[str, Any]
-) -> _Customer | None:
-    """Lock the customer that the order names, count the order, and return the customer."""
-    by_id = data.get("customer_id") is not None
-    if not by_id and data.get("customer_list_id") is None:
-        return None
-    is_counted = statistics.counts(kept["status"])
-    values: dict[str, Any] = {
-        "account": connection.account_id,
-        "location": connection.location_id,
-        "client": connection.client_id,
-        # A customer that the token may not read must not be read through an order.
-        "only_list": connection.only_list_id(),
-        "customer": customer_ids.decode(data.get("customer_id") or "") or 0,
-        "list": customer_list_ids.decode(data.get("customer_list_id") or "") or 0,
-        "ref": data.get("customer_private_ref"),
-        "number": int(is_counted),
-        "total": kept["total"] if is_counted else 0,
-    }
-    with statistics.refuse_overflow(), database.cursor() as cursor:
-        if data.get("loyalty_operations"):
-            cursor.execute(_KEEP_LIST, values)
-        cursor.execute(_COUNT_BY_ID if by_id else _COUNT_BY_REF, values)
-        row = cursor.fetchone()
-    if row is None:
-        raise _unknown_customer(connection, by_id=by_id, list_id=values["list"])
-    customer_id, list_id, anonymised, ordered_at, private_ref, *columns = row
-    fields = dict(zip(SNAPSHOT_FIELDS, columns, strict=True))
-    fields["custom_fields"] = exact_json.loads(fields["custom_fields"])
-    shot = snapshot(
-        fields, anonymised=anonymised, customer_list_id=customer_list_ids.encode(list_id)
-    )
-    return _Customer(customer_id, list_id, ordered_at, private_ref, shot)
-
-
-def _unknown_customer(connection: Connection, *, by_id: bool, list_id: int) -> InvalidField:
-    if by_id:
-        return InvalidField("customer_id", "doesn't exist")
-    only = connection.only_list_id()
-    if only not in (None, list_id) or find_list(connection, list_id) is None:
-        return InvalidField("customer_list_id", "doesn't exist")
-    return InvalidField("customer_private_ref", "doesn't exist in this customer list")
+    Returns:
+        The orders, of which some may be gone from ``only`` since.
+    """
+    values = {"account": account_id, "giver": giver, "taker": taker, "only": only}
+    with database.cursor() as cursor:
+        cursor.execute(_HAND_OVER, values)
+        return [number for (number,) in cursor.fetchall()]
 
 
 # --- update -------------------------------------------------------------------------
 
 _CHANGEABLE = ("status", "confirmed_time", "seller_notes", "collection_code", "custom_fields")
 
-# An order's customer changes only once, to none, when its list goes.
+# An order's customer changes when its list goes, and when two customers are merged.
 _LOCK_CUSTOMER = """
 SELECT id FROM customers_customer WHERE account_id = %(account)s AND id = (
     SELECT customer_id FROM orders_order WHERE account_id = %(account)s AND id = %(order)s
@@ -267,7 +193,7 @@ SELECT id FROM customers_customer WHERE account_id = %(account)s AND id = (
 ) FOR NO KEY UPDATE
 """
 _LOCK_ORDER = """
-SELECT id FROM orders_order WHERE account_id = %(account)s AND id = %(order)s
+SELECT customer_id FROM orders_order WHERE account_id = %(account)s AND id = %(order)s
     AND (%(location)s::bigint IS NULL OR location_id = %(location)s)
 FOR NO KEY UPDATE
 """
@@ -301,7 +227,13 @@ def update_order(
     values = {"account": account.pk, "order": order_id, "location": location_id}
     with database.cursor() as cursor:
         cursor.execute(_LOCK_CUSTOMER, values)
+        known = cursor.fetchone()
         cursor.execute(_LOCK_ORDER, values)
+        found = cursor.fetchone()
+        if found is not None and found != known and found[0] is not None:
+            # Merged while we waited for its customer: the other one is locked after the order,
+            # and whoever holds it meanwhile and wants the order makes us try again.
+            cursor.execute(_LOCK_CUSTOMER, values)
     before = find_order(
         account.pk, order_id, client_id=connection.client_id, location_id=location_id
     )

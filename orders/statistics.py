@@ -171,6 +171,16 @@ def rebuild(account_id: int) -> Iterator[Difference]:
         yield from corrected
 
 
+def recompute(account_id: int, customer_ids: list[int]) -> None:
+    """Count the orders of locked customers anew, of which some have changed hands.
+
+    Raises:
+        InvalidField: ``order_total`` would have more digits than are kept.
+    """
+    with refuse_overflow():
+        _differences(_REBUILD, account_id, customer_ids)
+
+
 def _differences(sql: str, account_id: int, ids: list[int] | None) -> list[Difference]:
     values = {"account": account_id, "ids": ids, "void": list(VOID_STATUSES)}
     with connection.cursor() as cursor:

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 
 from customers.filters import CustomerFilter
 from customers.models import Customer, CustomerList, CustomerPrivateRef
@@ -132,7 +133,8 @@ def _customers(wanted: Wanted) -> Any:
         own = CustomerPrivateRef.objects.for_account(wanted.account_id).filter(
             customer_list=customer_list, client_id=wanted.client_id, ref=ref
         )
-        rows = rows.filter(pk__in=list(own.values_list("customer_id", flat=True)))
+        owners = own.values_list(Coalesce("customer__merged_into_id", "customer_id"), flat=True)
+        rows = rows.filter(pk__in=list(owners))
     for alternatives in CustomerFilter.read(filters, country=country):
         rows = rows.filter(any_of(alternatives))
     if wanted.anonymised is not None:
@@ -176,7 +178,8 @@ def operations(wanted: Wanted) -> Iterator[Row]:
         wanted.period(), card__customer_list=wanted.customer_list
     )
     if wanted.filters:
-        rows = rows.filter(card__customer__in=_customers(wanted))
+        owners = _customers(wanted)
+        rows = rows.filter(Q(card__customer__in=owners) | Q(card__customer__merged_into__in=owners))
     if wanted.card_id is not None:
         rows = rows.filter(card_id=wanted.card_id)
     card, sequence = 0, 0
@@ -184,7 +187,12 @@ def operations(wanted: Wanted) -> Iterator[Row]:
         behind = Q(card_id__gt=card) | Q(card_id=card, sequence__gt=sequence)
         page = list(
             rows.filter(behind, card_id__gte=card)
-            .annotate(owner=F("card__customer_id"), scheme=F("card__name"), ref=F("card__ref"))
+            .annotate(
+                # Of a merged customer, the one who stands for it.
+                owner=Coalesce("card__customer__merged_into_id", "card__customer_id"),
+                scheme=F("card__name"),
+                ref=F("card__ref"),
+            )
             .order_by("card_id", "sequence")[:_PAGE]
         )
         if not page:

@@ -12,15 +12,20 @@ WHERE account_id = %(account)s AND customer_list_id = %(list)s AND client_id = %
     AND ref = row.private_ref
 """
 _OWNERS = {
-    "private_ref": _REF_OWNER,
+    # Of a merged customer, the one who stands for it.
+    "private_ref": f"""
+SELECT coalesce(customer.merged_into_id, customer.id) AS id
+FROM customers_customer AS customer
+WHERE customer.account_id = %(account)s AND customer.id = ({_REF_OWNER})
+""",
     "email": """
 SELECT id FROM customers_customer
-WHERE account_id = %(account)s AND customer_list_id = %(list)s
+WHERE account_id = %(account)s AND customer_list_id = %(list)s AND merged_into_id IS NULL
     AND email_folded = lower(row.email) COLLATE "C"
 """,
     "phone": """
 SELECT id FROM customers_customer
-WHERE account_id = %(account)s AND customer_list_id = %(list)s
+WHERE account_id = %(account)s AND customer_list_id = %(list)s AND merged_into_id IS NULL
     AND phone = row.phone COLLATE "C"
 """,
 }

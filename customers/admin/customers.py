@@ -16,6 +16,7 @@ from customers.admin.filters import (
     CardFilter,
     ConsentFilter,
     LastOrderFilter,
+    PlaceFilter,
 )
 from customers.admin.forms import CoordinateInput, CustomerForm, CustomFieldsInput
 from customers.admin.lists import card_counts, place_of
@@ -26,7 +27,7 @@ from customers.models import ANONYMISED_FIELDS, Customer, CustomerList
 from hubcustomers.api.fields import money
 from hubcustomers.backoffice import pages
 from hubcustomers.backoffice.asked_again import asks_again
-from hubcustomers.backoffice.display import button, column, local, short
+from hubcustomers.backoffice.display import button, cell, column, local
 from hubcustomers.backoffice.filters import AccountFilter, CustomerListFilter
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.backoffice.scoping import EDIT, VIEW, ScopedModelAdmin
@@ -69,8 +70,9 @@ class CustomerAdmin(ScopedModelAdmin):
 
     role_may = {
         # Who may "read" sees e-mail and phone; who may "reveal" asks for them, and it is logged.
-        # "access" is giving a person all that is held on them, "erase" erasing with a proof.
-        Role.MANAGER: EDIT | {"anonymise", "read", "access", "erase"},
+        # "access" is giving a person all that is held on them, "erase" erasing with a proof;
+        # these and "merge" are for pages of apps further up.
+        Role.MANAGER: EDIT | {"anonymise", "read", "access", "erase", "merge", "unmerge"},
         Role.SUPPORT: VIEW | {"reveal"},
         Role.PRIVACY: VIEW | {"change", "anonymise", "read", "access", "erase"},
     }
@@ -91,6 +93,7 @@ class CustomerAdmin(ScopedModelAdmin):
     )
     list_filter = (
         AccountFilter,
+        PlaceFilter,
         CustomerListFilter,
         ConsentFilter,
         CardFilter,
@@ -163,17 +166,17 @@ class CustomerAdmin(ScopedModelAdmin):
         if obj.anonymised:
             return str(_("(anonymised)"))
         name = " ".join(part for part in (obj.first_name, obj.last_name) if part)
-        return short(name or obj.company_name or "-")
+        return cell(name or obj.company_name or "-")
 
     @column(_("phone"))
     def phone_shown(self, obj: Any) -> str:
         """Return the phone number, for who may read it."""
-        return self.masked_phone(obj) if obj.masked else short(obj.phone or "-")
+        return self.masked_phone(obj) if obj.masked else cell(obj.phone or "-")
 
     @column(_("e-mail"))
     def email_shown(self, obj: Any) -> str:
         """Return the e-mail address, for who may read it."""
-        return self.masked_email(obj) if obj.masked else short(obj.email or "-")
+        return self.masked_email(obj) if obj.masked else cell(obj.email or "-")
 
     @column(_("phone"))
     def masked_phone(self, obj: Customer) -> str:
@@ -188,7 +191,7 @@ class CustomerAdmin(ScopedModelAdmin):
     @column(_("customer list"))
     def list_name(self, obj: Customer) -> str:
         """Return the list's name."""
-        return short(obj.customer_list.name)
+        return cell(obj.customer_list.name)
 
     @column(_("created"))
     def created(self, obj: Customer) -> str:
@@ -233,6 +236,9 @@ class CustomerAdmin(ScopedModelAdmin):
         lists = self.admin_site.get_model_admin(CustomerList).get_queryset(request)
         found = find_customers(lists, term)
         found.add(self.public_ids.decode(term.lower()) or 0)
+        # Who was merged is found as the one who stands for it.
+        merged = Customer.with_merged.filter(pk__in=found, merged_into__isnull=False)
+        found.update(merged.values_list("merged_into_id", flat=True))
         return Q(pk__in=found)
 
     # --- writing ------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from customers.models import Customer
+from customers.models import Customer, CustomerList
+from hubcustomers.backoffice.filters import RelatedFilter
 
 Choices = dict[str, tuple[str | Promise, Q]]
 
@@ -28,6 +29,19 @@ class ChoiceFilter(SimpleListFilter):
         """Return the rows of the choice."""
         chosen = self.choices_by_word.get(str(self.value()))
         return queryset if chosen is None else queryset.filter(chosen[1])
+
+
+class PlaceFilter(RelatedFilter):
+    """Customers in the lists of one location."""
+
+    title = _("location")
+    parameter_name = "location"
+    field = "customer_list__location"
+
+    def narrow(self, queryset: QuerySet[Any], chosen: Any) -> QuerySet[Any]:
+        """Return the rows in those lists; a location has few, and an index begins with them."""
+        lists = CustomerList.objects.for_account(chosen.account_id).filter(location=chosen)
+        return queryset.filter(customer_list_id__in=list(lists.values_list("pk", flat=True)))
 
 
 class AnonymisedFilter(ChoiceFilter):

@@ -23,7 +23,7 @@ SELECT day, count(*), count(*) FILTER (WHERE created_at >= now() - interval '7 d
 FROM (
     SELECT created_at, CASE WHEN created_at >= (%(first)s::date)::timestamp AT TIME ZONE %(zone)s
         THEN (created_at AT TIME ZONE %(zone)s)::date END AS day
-    FROM customers_customer WHERE account_id = %(account)s
+    FROM customers_customer WHERE account_id = %(account)s AND merged_into_id IS NULL
 ) AS customer
 GROUP BY day
 """

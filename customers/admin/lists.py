@@ -14,7 +14,7 @@ from customers.admin.forms import (
 )
 from customers.models import Customer, CustomerList
 from hubcustomers.backoffice import pages
-from hubcustomers.backoffice.display import column, local, short
+from hubcustomers.backoffice.display import cell, column, local
 from hubcustomers.backoffice.filters import AccountFilter, LocationFilter
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.backoffice.scoping import EDIT, VIEW, ScopedModelAdmin
@@ -32,7 +32,7 @@ class CustomerListAdmin(ScopedModelAdmin):
 
     role_may = {
         # Further pages, of apps that this one does not know, are for who has these rights.
-        Role.MANAGER: EDIT | {"delete", "import", "export"},
+        Role.MANAGER: EDIT | {"delete", "import", "export", "merge"},
         Role.SUPPORT: VIEW,
         Role.PRIVACY: VIEW,
         Role.OPERATOR: VIEW,
@@ -58,7 +58,7 @@ class CustomerListAdmin(ScopedModelAdmin):
     @column(_("name"))
     def list_name(self, obj: CustomerList) -> str:
         """Return the name, cut where it is very long."""
-        return short(obj.name)
+        return cell(obj.name)
 
     @column(_("account"))
     def account_name(self, obj: CustomerList) -> str:

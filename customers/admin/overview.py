@@ -1,34 +1,53 @@
 """What the page of a customer shows below the form: cards, operations, orders, events."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.admin import site
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from callbacks.models import Event
+from customers import consent
 from customers.admin.lists import place_of
 from customers.models import Customer
 from hubcustomers.api.fields import money, plain_decimal
 from hubcustomers.backoffice import audit
-from hubcustomers.backoffice.display import link, local, short
+from hubcustomers.backoffice.display import cell, link, local
 
 _LATEST = 10
 # Of more cards than that the latest operations are not gathered.
 _MOST_CARDS = 20
 
 Table = dict[str, Any]
+Tables = Callable[[Customer, HttpRequest], list[Table]]
+_before: list[Tables] = []
+_after: list[Tables] = []
+
+
+def register_tables(tables: Tables, *, first: bool = False) -> None:
+    """Have the pages show what an app further up knows of a customer.
+
+    Args:
+        tables: Returns the tables, as far as the user may look at what is in them.
+        first: Whether they stand before all others, as something to be done.
+    """
+    (_before if first else _after).append(tables)
 
 
 def tables_of(customer: Customer, request: HttpRequest) -> list[Table]:
     """Return the tables, as far as the user may look at what is in them."""
     cards = list(_cards(customer))
-    tables = [_card_table(customer, cards)]
+    tables = [table for more in _before for table in more(customer, request)]
+    tables.append(_card_table(customer, cards))
     if cards:
         tables.append(_operation_table(customer, cards[:_MOST_CARDS]))
     tables.append(_order_table(customer))
     tables += _event_table(customer, request)
+    tables += _consent_table(customer)
+    tables += [table for more in _after for table in more(customer, request)]
     return [*tables, audit.table_of(audit.entries_about(customer)[:_LATEST])]
 
 
@@ -49,8 +68,8 @@ def _card_table(customer: Customer, cards: list[Any]) -> Table:
         "rows": [
             [
                 link(card, card.public_id),
-                short(card.name) or _("(no name)"),
-                short(card.ref or "-"),
+                cell(card.name) or _("(no name)"),
+                cell(card.ref or "-"),
                 plain_decimal(card.balance),
             ]
             for card in cards
@@ -72,8 +91,8 @@ def _operation_table(customer: Customer, cards: list[Any]) -> Table:
                 link(one, local(one.created_at, zone)),
                 plain_decimal(one.delta),
                 plain_decimal(one.new_balance),
-                short(by_id[one.card_id].name) or _("(no name)"),
-                short(one.reason or "-"),
+                cell(by_id[one.card_id].name) or _("(no name)"),
+                cell(one.reason or "-"),
             ]
             for one in operations[:_LATEST]
         ],
@@ -90,7 +109,7 @@ def _order_table(customer: Customer) -> Table:
             [
                 local(order.created_at, order.location),
                 order.public_id,
-                short(order.location.name),
+                cell(order.location.name),
                 order.status,
                 money(order.total, customer.account.currency),
             ]
@@ -119,10 +138,37 @@ def _event_table(customer: Customer, request: HttpRequest) -> list[Table]:
                 [
                     link(event, local(event.created_at, zone)),
                     event.event_type,
-                    short(str(event.connection)),
+                    cell(str(event.connection)),
                     events.state(event),
                 ]
                 for event in rows.order_by("-pk")[:_LATEST]
+            ],
+        }
+    ]
+
+
+_FLAGS = {"sms_marketing": _lazy("SMS"), "email_marketing": _lazy("e-mail")}
+
+
+def _consent_table(customer: Customer) -> list[Table]:
+    changes: Any = customer.consent_changes
+    rows = list(changes.order_by("-pk")[:_LATEST])
+    if not rows:
+        return []
+    zone = place_of(customer.customer_list)
+    return [
+        {
+            "title": _("History of consent"),
+            "headers": [_("time"), _("marketing by"), _("answer"), _("from")],
+            "rows": [
+                [
+                    local(row.changed_at, zone),
+                    _FLAGS.get(row.flag, row.flag),
+                    _("yes") if row.new_value else _("no"),
+                    cell(f"{consent.WORDS.get(row.source, row.source)} {row.source_name}".strip())
+                    or "-",
+                ]
+                for row in rows
             ],
         }
     ]

@@ -24,7 +24,10 @@ def tables_of(obj: PrivacyRequest, request: HttpRequest) -> list[Table]:
 def _customer_table(obj: PrivacyRequest) -> list[Table]:
     if obj.customer_id is None:
         return []
-    customer = Customer.objects.for_account(obj.account_id).filter(pk=obj.customer_id).first()
+    rows_of_account = Customer.with_merged.for_account(obj.account_id)
+    customer = rows_of_account.filter(pk=obj.customer_id).first()
+    # Who was merged since is the one who stands for it.
+    customer = customer and (customer.merged_into or customer)
     if customer is None:
         rows = [[obj.customer_public_id, _("This customer is gone with the list."), "-"]]
         links = []

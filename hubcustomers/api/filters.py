@@ -119,6 +119,24 @@ class HubFilterSet(django_filters.FilterSet):
         return queryset
 
 
+def asked_for(filters: list[Alternatives], lookup: str) -> str | int | None:
+    """Return the one value that a filter compares under this lookup; None without such one."""
+    for alternatives in filters:
+        if len(alternatives) == 1 and [one.lookup for one in alternatives[0]] == [lookup]:
+            return alternatives[0][0].value
+    return None
+
+
+def asking_instead(
+    filters: list[Alternatives], lookup: str, other: Alternatives
+) -> list[Alternatives]:
+    """Return the filters with another one in the place of that under the lookup."""
+    return [
+        other if [[one.lookup for one in group] for group in each] == [[lookup]] else each
+        for each in filters
+    ]
+
+
 def any_of(alternatives: Alternatives, expression: Callable[[str | int], Any] = Value) -> Q:
     """Return the alternatives as one condition of the ORM.
 

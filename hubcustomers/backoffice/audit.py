@@ -42,6 +42,10 @@ WORDS = {
     "reset": _("took the second factor away"),
     "signed in": _("signed in"),
     "signed out": _("signed out everywhere else"),
+    "merged": _("merged with another customer"),
+    "unmerged": _("undid a merge"),
+    "parted": _("said to be no duplicate"),
+    "searched": _("searched for duplicates"),
 }
 
 

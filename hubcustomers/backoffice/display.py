@@ -1,5 +1,6 @@
 """How values read in the back-office."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
@@ -9,8 +10,8 @@ from django.contrib.admin.utils import quote
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.functional import Promise
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
 from django.utils.timezone import localtime
 from unfold.decorators import action, display
@@ -46,6 +47,21 @@ def local(when: datetime | None, place: Any) -> str:
 def short(text: str) -> str:
     """Return the text, cut where a column would burst."""
     return Truncator(text).chars(60)
+
+
+# So many characters without a blank are broken where the column is narrower.
+_LONGEST_RUN = 24
+_RUN = re.compile(rf"\S{{{_LONGEST_RUN}}}(?=\S)")
+
+
+def cell(text: str) -> str:
+    """Return the text for a cell of a table: cut, and no word so long that others are hidden."""
+    text = short(text)
+    ends = [found.end() for found in _RUN.finditer(text)]
+    if not ends:
+        return text
+    pieces = zip([0, *ends], [*ends, len(text)], strict=True)
+    return format_html_join(mark_safe("<wbr>"), "{}", ((text[a:b],) for a, b in pieces))
 
 
 def change_url(obj: Any) -> str:

@@ -19,9 +19,10 @@ class RelatedFilter(SimpleListFilter):
         self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any
     ) -> None:
         """Take what the list page gives; the field names parameter and title."""
-        self.related_admin: Any = model_admin.admin_site.get_model_admin(
-            model._meta.get_field(self.field).related_model
-        )
+        related = model
+        for name in self.field.split("__"):
+            related = related._meta.get_field(name).related_model
+        self.related_admin: Any = model_admin.admin_site.get_model_admin(related)
         super().__init__(request, params, model, model_admin)
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -41,10 +42,14 @@ class RelatedFilter(SimpleListFilter):
         chosen = self.related_admin.get_choice(request, value)
         if chosen is None:
             return queryset.none()
-        found = queryset.filter(**{self.field: chosen})
+        found = self.narrow(queryset, chosen)
         # Every index of ours begins with the account.
         account_id = getattr(chosen, "account_id", None)
         return found if account_id is None else found.filter(account_id=account_id)
+
+    def narrow(self, queryset: QuerySet[Any], chosen: Any) -> QuerySet[Any]:
+        """Return the rows of the chosen object."""
+        return queryset.filter(**{self.field: chosen})
 
 
 class AccountFilter(RelatedFilter):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.db import models
 from django.db.models.fields.related_descriptors import (
@@ -147,6 +147,24 @@ class TenantQuerySet(models.QuerySet[Any]):
     def for_account(self, account: Account | int) -> Self:
         """Return the rows of the account."""
         return self.filter(account_id=account if isinstance(account, int) else account.pk)
+
+
+class StandingManager(models.Manager):  # type: ignore[type-arg]
+    """Rows that stand for themselves, unlike those that another row stands for.
+
+    A subclass names the link to that other row, null where there is none.
+    """
+
+    link: ClassVar[str]
+
+    def get_queryset(self) -> TenantQuerySet:
+        """Return the rows whose link is null."""
+        rows = TenantQuerySet(self.model, using=self._db)
+        return rows.filter(**{f"{self.link}__isnull": True})
+
+    def for_account(self, account: Account | int) -> TenantQuerySet:
+        """Return those of the account."""
+        return self.get_queryset().for_account(account)
 
 
 class TenantModel(models.Model):

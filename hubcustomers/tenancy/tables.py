@@ -27,6 +27,8 @@ ACCOUNT_TABLES = {
     "customers_customerprivateref",
     "customers_erasure",
     "desk_erasurecertificate",
+    "desk_merge",
+    "desk_possibleduplicate",
     "desk_privacyrequest",
     "desk_requestchange",
     "desk_retentionrule",

@@ -53,7 +53,7 @@ SELECT count(*) FROM (
     SELECT card.customer_id FROM loyalty_loyaltyoperation AS operation
     JOIN loyalty_loyaltycard AS card
         ON card.id = operation.card_id AND card.account_id = operation.account_id
-    WHERE operation.account_id = %(account)s
+    WHERE operation.account_id = %(account)s AND card.joined_into_id IS NULL
         AND operation.created_at >= now() - interval '30 days'
     UNION
     SELECT id FROM customers_customer

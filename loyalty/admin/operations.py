@@ -111,7 +111,8 @@ class LoyaltyOperationAdmin(ScopedModelAdmin):
     @column(gettext_lazy("card"))
     def of_card(self, obj: LoyaltyOperation) -> str:
         """Return a link to the card."""
-        return link(obj.card, str(obj.card))
+        # A card that was joined into another has no page of its own any more.
+        return link(obj.card.joined_into or obj.card, str(obj.card))
 
     def search(self, request: HttpRequest, term: str) -> Q:
         """Return the condition: the operation's id or its card's."""
@@ -188,6 +189,8 @@ class LoyaltyOperationAdmin(ScopedModelAdmin):
 
 def fault_of_voiding(operation: Any) -> str:
     """Return why the operation, read ``with_voids``, cannot be voided; "" where it can."""
+    if operation.card.joined_into_id is not None:
+        return _("Its card was joined into another one. Post the opposite there instead.")
     if operation.voids_id is not None:
         return _("It voids another operation itself. Post the points again instead.")
     if operation.voided_by_id is not None:

@@ -190,7 +190,7 @@ def test_many_orders_take_no_more_statements_without_listeners(
     for _ in range(20):
         place_order(bistro, person)
 
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(18):
         api.post(f"{path_of(person)}/anonymise")
 
 

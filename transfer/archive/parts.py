@@ -88,6 +88,8 @@ PARTS = (
     Part("customers_customerprivateref"),
     Part("customers_consentchange"),
     Part("customers_erasure"),
+    Part("desk_merge"),
+    Part("desk_possibleduplicate"),
     Part("desk_erasurecertificate", without=("user_id",)),
     Part("desk_privacyrequest", without=("assigned_to_id",)),
     Part("desk_requestchange"),

@@ -102,6 +102,13 @@ def full_account(bistro: Any) -> Any:
     return account
 
 
+def _merged_pair(account: Any) -> list[Any]:
+    """Return two customers of one list of whom the second is merged into the first."""
+    customer_list = CustomerListFactory(account=account)
+    survivor = CustomerFactory(customer_list=customer_list)
+    return [survivor, CustomerFactory(customer_list=customer_list, merged_into=survivor)]
+
+
 def _others(account: Any, bistro: Any, customer: Any) -> None:
     """Add rows of the apps above, which this one does not know."""
     apps.get_model("accounts", "ConnectionUse").objects.get_or_create(
@@ -123,5 +130,22 @@ def _others(account: Any, bistro: Any, customer: Any) -> None:
         customer_id=customer.pk,
         notes=HOSTILE,
         user_name="marie",
+    )
+    pair = _merged_pair(account)
+    apps.get_model("desk", "Merge").objects.create(
+        account=account,
+        customer_list=customer.customer_list,
+        survivor=pair[0],
+        merged=pair[1],
+        user_name="marie",
+        changes={"first_name": [None, HOSTILE]},
+        moved={"orders": [1], "between": ["abcde", "fghij"]},
+    )
+    apps.get_model("desk", "PossibleDuplicate").objects.create(
+        account=account,
+        customer_list=customer.customer_list,
+        first=pair[0],
+        second=pair[1],
+        reasons=["phone"],
     )
     apps.get_model("desk", "RetentionRule").objects.create(account=account, months=36)

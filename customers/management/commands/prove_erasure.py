@@ -71,7 +71,7 @@ class Command(BaseCommand):
         if number is None:
             raise CommandError("This is not the id of a customer.", returncode=_WRONG)
         try:
-            customer = Customer.objects.filter(pk=number).first()
+            customer = Customer.with_merged.filter(pk=number).first()
             if options["snapshot"]:
                 self.stdout.write(json.dumps(_snapshot(customer), ensure_ascii=False))
                 return

@@ -54,9 +54,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Write the file."""
         number = customer_ids.decode(options["customer"])
-        customer = Customer.objects.select_related("account").filter(pk=number or 0).first()
+        rows = Customer.with_merged.select_related("account", "merged_into__account")
+        customer = rows.filter(pk=number or 0).first()
         if customer is None:
             raise CommandError(f"There is no customer {options['customer']}.", returncode=WRONG)
+        # Of a merged customer, everything that is held on the one who stands for it.
+        customer = customer.merged_into or customer
         with transaction.atomic(), connection.cursor() as cursor:
             # All rows as of one moment.
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")

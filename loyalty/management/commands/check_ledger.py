@@ -139,7 +139,7 @@ def _scope_of(options: dict[str, Any]) -> Scope:
     for name, ids, rows in (
         ("account", account_ids, Account.objects.values_list("pk", "pk")),
         ("list", customer_list_ids, CustomerList.objects.values_list("account_id", "pk")),
-        ("card", loyalty_card_ids, LoyaltyCard.objects.values_list("account_id", "pk")),
+        ("card", loyalty_card_ids, LoyaltyCard.with_joined.values_list("account_id", "pk")),
     ):
         public_id = options[name]
         if public_id is None:

@@ -1,0 +1,1 @@
+"""Two customers become one, and who may be one."""
