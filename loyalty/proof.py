@@ -11,8 +11,9 @@ from typing import Any
 
 from django.db import connection, transaction
 
-# A batch has about this many operations: seconds of sorting, and some megabytes of memory.
-BATCH_OPERATIONS = 100_000
+# A batch has about this many operations: a few seconds, and memory that does not grow. Smaller
+# ones read the same pages again, as the operations of a card lie far apart.
+BATCH_OPERATIONS = 500_000
 _LAST_ID = 2**63 - 1
 
 # What can be wrong, in the order in which a card's faults are told.
