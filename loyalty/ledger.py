@@ -1,13 +1,15 @@
 """The ledger: the only code that moves a balance (spec 4, design section 5)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from django.db import DataError, connection
+from django.db import DataError, connection, transaction
 from django.db.models.functions import Coalesce
 
+from callbacks import outbox
 from customers.events import customer_update
 from hubcustomers.exceptions import InvalidField, ObjectNotFound
 from hubcustomers.public_ids import order_ids
@@ -60,6 +62,35 @@ WITH opened AS ({source}), card AS (
     SELECT %(account)s, id, 1, balance, balance, %(reason)s FROM card WHERE balance <> 0
 )
 SELECT count(*) FROM card
+"""
+
+# Several cards at once. They are locked before, in the order of their ids, so that what a
+# void looks for is what everybody before it has left.
+_LOCK_MANY = """
+SELECT FROM loyalty_loyaltycard WHERE account_id = %(account)s AND id = ANY(%(cards)s)
+ORDER BY id FOR NO KEY UPDATE
+"""
+_POST_MANY = """
+WITH wanted AS (
+    SELECT * FROM unnest(%(cards)s::bigint[], %(deltas)s::numeric[], %(voids)s::bigint[])
+        AS wanted (card_id, delta, voids_id)
+), card AS (
+    UPDATE loyalty_loyaltycard AS card
+    SET balance = card.balance + wanted.delta, last_sequence = card.last_sequence + 1
+    FROM wanted
+    WHERE card.id = wanted.card_id AND card.account_id = %(account)s
+        AND card.joined_into_id IS NULL
+        AND abs(card.balance + wanted.delta) < 10::numeric ^ 14
+        AND NOT EXISTS (SELECT FROM loyalty_loyaltyoperation AS void
+            WHERE void.account_id = %(account)s AND void.voids_id = wanted.voids_id)
+    RETURNING card.id, card.balance, card.last_sequence, wanted.delta, wanted.voids_id
+), operation AS (
+    INSERT INTO loyalty_loyaltyoperation
+        (account_id, card_id, sequence, delta, new_balance, reason, voids_id)
+    SELECT %(account)s, id, last_sequence, delta, balance, %(reason)s, voids_id FROM card
+    RETURNING id, card_id
+)
+SELECT card_id, id FROM operation
 """
 
 
@@ -154,6 +185,75 @@ def post_operation(
         if row is None:
             raise ObjectNotFound
         return row
+
+
+@dataclass(frozen=True)
+class Movement:
+    """Points that one card of many is to get, and the operation that this voids."""
+
+    card_id: int
+    delta: Decimal
+    voids: int | None = None
+
+
+def post_to_many(
+    movements: Sequence[Movement],
+    *,
+    account_id: int,
+    reason: str,
+    caused_by: int | None = None,
+) -> dict[int, int]:
+    """Post an operation to each of several cards of an account, in a few statements.
+
+    Cards that are gone or joined into others, whose balance would have more digits than are
+    kept, or whose operation has been voided meanwhile, are left as they are.
+
+    Args:
+        movements: At most one for each card.
+        account_id: The account of them all.
+        reason: Sentence that the customers read.
+        caused_by: The client that posts and hears no event; None for the back-office.
+
+    Returns:
+        The new operation of each card that got one.
+    """
+    values: dict[str, Any] = {
+        "account": account_id,
+        "cards": [one.card_id for one in movements],
+        "deltas": [one.delta for one in movements],
+        "voids": [one.voids for one in movements],
+        "reason": reason,
+    }
+    with transaction.atomic(), ExitStack() as told:
+        for customer_id, list_id in _owners_to_tell(account_id, values["cards"], caused_by):
+            told.enter_context(
+                customer_update(
+                    account_id=account_id,
+                    customer_list_id=list_id,
+                    customer_id=customer_id,
+                    caused_by=caused_by,
+                )
+            )
+        with connection.cursor() as cursor:
+            cursor.execute(_LOCK_MANY, {"account": account_id, "cards": values["cards"]})
+            cursor.execute(_POST_MANY, values)
+            return dict(cursor.fetchall())
+
+
+def is_heard(account_id: int, *, caused_by: int | None = None) -> bool:
+    """Return whether somebody listens to what operations do, which makes them slower."""
+    return outbox.any_listener(account_id, "customer", "update", caused_by=caused_by)
+
+
+def _owners_to_tell(
+    account_id: int, cards: list[int], caused_by: int | None
+) -> list[tuple[int, int]]:
+    """Return the cards' customers with their lists, in the order of locks; none if none hears."""
+    if not is_heard(account_id, caused_by=caused_by):
+        return []
+    rows = LoyaltyCard.objects.for_account(account_id).filter(pk__in=cards)
+    owners = rows.order_by("customer_id").values_list("customer_id", "customer_list_id")
+    return list(owners.distinct())
 
 
 def open_cards(

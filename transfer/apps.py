@@ -13,11 +13,13 @@ class TransferConfig(AppConfig):
         from customers.erasure import register_eraser
         from hubcustomers.observing.metrics import register_gauges
         from transfer.erasure import erase_rows, erase_rows_of_many
+        from transfer.grants import register_grants
         from transfer.holdings import register_holdings
         from transfer.measures import job_gauges
         from transfer.uploaded import register_import
 
         register_eraser(erase_rows, of_many=erase_rows_of_many)
         register_import()
+        register_grants()
         register_gauges(job_gauges)
         register_holdings()

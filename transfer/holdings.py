@@ -24,6 +24,7 @@ def register_holdings() -> None:
     leave_out(
         {
             "transfer_job": of_jobs,
+            "transfer_grantedcard": _("Which job posted an operation, which is shown by itself."),
             "transfer_listmapping": _("Names of columns in files."),
             "transfer_stagedrow.job_id": of_jobs,
             "transfer_refusedrow.job_id": of_jobs,

@@ -142,6 +142,38 @@ class RefusedRow(TenantModel):
         return f"refused row {self.line} of job {self.job_id}"
 
 
+class GrantedCard(TenantModel):
+    """One card of a bulk grant of points, and the operation that the grant posted to it.
+
+    There is one row for each job and card, and a trigger lets its operation be set once:
+    whatever happens to a worker, no card gets the points twice.
+    """
+
+    # The migration writes the key: the database itself removes rows with their job.
+    job = models.ForeignKey(
+        Job,
+        on_delete=models.DO_NOTHING,
+        related_name="granted_cards",
+        db_constraint=False,
+        db_index=False,
+    )
+    # Without a key, which would cost each deleted card a look-up: a number that is left over
+    # tells nothing of anybody.
+    card_id = models.BigIntegerField()
+    # Null before it was posted, and where the card could not take it.
+    operation_id = models.BigIntegerField(null=True)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["job", "card_id"], name="transfer_grantedcard_uniq")
+        ]
+
+    def __str__(self) -> str:
+        return f"card {self.card_id} of job {self.job_id}"
+
+
 class ListMapping(TenantModel):
     """Which column meant which field, the last time a file was imported into the list."""
 

@@ -71,8 +71,9 @@ class CustomerAdmin(ScopedModelAdmin):
     role_may = {
         # Who may "read" sees e-mail and phone; who may "reveal" asks for them, and it is logged.
         # "access" is giving a person all that is held on them, "erase" erasing with a proof;
-        # these and "merge" are for pages of apps further up.
-        Role.MANAGER: EDIT | {"anonymise", "read", "access", "erase", "merge", "unmerge"},
+        # these, "merge", and "grant", giving points to all of a list, are for pages of apps
+        # further up.
+        Role.MANAGER: EDIT | {"anonymise", "read", "access", "erase", "merge", "unmerge", "grant"},
         Role.SUPPORT: VIEW | {"reveal"},
         Role.PRIVACY: VIEW | {"change", "anonymise", "read", "access", "erase"},
     }

@@ -20,6 +20,8 @@ WORDS = {
     "revealed": _("looked at e-mail and phone"),
     "posted": _("posted an operation"),
     "voided": _("voided an operation"),
+    "granted": _("granted points to many cards"),
+    "grant voided": _("voided a grant of points"),
     "issued": _("issued a token"),
     "revoked": _("revoked all tokens"),
     "revoked_one": _("revoked a token"),

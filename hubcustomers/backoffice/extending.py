@@ -11,16 +11,26 @@ View = Callable[[Any, HttpRequest, str], HttpResponse]
 ListView = Callable[[Any, HttpRequest], HttpResponse]
 
 
-def add_page(model_admin: type[ScopedModelAdmin], view: View, *, right: str) -> None:
+def add_page(
+    model_admin: type[ScopedModelAdmin],
+    view: View,
+    *,
+    right: str,
+    offered: Callable[[Any], bool] | None = None,
+) -> None:
     """Give each object a further page, with a button for who has the right to it.
 
     Args:
         model_admin: Of the objects; its ``role_may`` says who has the right.
         view: The page, under ``@button(…, permission=right)``; its name ends the address.
         right: A word like ``import``.
+        offered: Says of which objects the page has a button; None for all.
     """
     _add(model_admin, view, right)
-    model_admin.actions_detail = (*model_admin.actions_detail, view.__name__)
+    name = view.__name__
+    model_admin.actions_detail = (*model_admin.actions_detail, name)
+    if offered is not None:
+        model_admin.offered_for = {**model_admin.offered_for, name: offered}
 
 
 def add_list_page(model_admin: type[ScopedModelAdmin], view: ListView, *, right: str) -> None:

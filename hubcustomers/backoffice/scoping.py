@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.contrib.admin import ShowFacets, SimpleListFilter
@@ -63,6 +63,8 @@ class ScopedModelAdmin(ModelAdmin):
     # The ids that clients see, where rows have one; the search box finds them.
     public_ids: ClassVar[PublicId | None] = None
     choice_ordering: tuple[str, ...] = ("name", "pk")
+    # Of which objects a button is offered, by its name; of all where nothing is said.
+    offered_for: ClassVar[Mapping[str, Callable[[Any], bool]]] = {}
 
     form: type[ModelForm[Any]] = HubForm
     ordering: tuple[str, ...] = ("-pk",)
@@ -229,6 +231,18 @@ class ScopedModelAdmin(ModelAdmin):
         for right in getattr(chosen and chosen[0], "allowed_permissions", ()):
             queryset = self.reach(request, right).narrow(queryset, self.account_lookup)
         return super().response_action(request, queryset)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Return the buttons of an object's page."""
+        buttons: list[Any] = super().get_actions_detail(request, object_id)
+        if not self.offered_for:
+            return buttons
+        obj = self._named(request, str(object_id))
+        return [one for one in buttons if self._is_offered(one.path.split("/")[-1], obj)]
+
+    def _is_offered(self, name: str, obj: Any) -> bool:
+        offered = self.offered_for.get(name)
+        return offered is None or (obj is not None and offered(obj))
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Return the actions on selected rows; deleting is never one of them."""

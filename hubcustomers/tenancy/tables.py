@@ -59,6 +59,7 @@ LOCAL_TABLES = {
     "signin_secondfactor",
     "signin_session",
     "signin_tries",
+    "transfer_grantedcard",
     "transfer_job",
     "transfer_listmapping",
     "transfer_refusedrow",

@@ -1,5 +1,6 @@
 """Points in a browser: the counter, voiding, the statement and how it prints."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,13 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
+from customers.factories import CustomerFactory
 from customers.models import Customer
 from loyalty.factories import LoyaltyCardFactory, post
-from loyalty.models import LoyaltyCard
+from loyalty.models import LoyaltyCard, LoyaltyOperation
 from tests.browser.accessibility import serious_findings
 from tests.browser.conftest import PHONE, OpenAs
+from transfer.jobs import Worker
 
 
 def focused(page: Page, what: str) -> None:
@@ -74,6 +77,48 @@ def test_the_page_of_a_card_with_a_long_history(
     assert serious_findings(page) == []
     width = page.viewport_size["width"]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("viewport", [None, PHONE], ids=["desktop", "phone"])
+def test_points_are_granted_to_all_customers_of_a_filter(
+    viewport: Any, open_as: OpenAs, manager: User, customer: Customer
+) -> None:
+    agrees = CustomerFactory(customer_list=customer.customer_list, email_marketing=True)
+    card = LoyaltyCardFactory(customer=agrees, name="wine")
+    LoyaltyCardFactory(customer=customer, name="wine")
+    page = open_as(manager, **({"viewport": viewport, "is_mobile": True} if viewport else {}))
+
+    page.goto("/admin/customers/customer/?consent=email")
+    if viewport:
+        page.get_by_text("more_horiz").first.click()
+    page.get_by_role("link", name="Grant points").click()
+    page.get_by_label("Cards").select_option("wine")
+    page.get_by_label("Points for each card").fill("7.5")
+    page.get_by_label("Reason").fill("<b>Christmas</b>")
+    assert serious_findings(page) == []
+    page.get_by_role("button", name="Preview").click()
+
+    expect(page.get_by_text("points in all")).to_be_visible()
+    assert serious_findings(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+    page.get_by_label("To confirm").fill("1")
+    page.get_by_role("button", name="Grant the points").click()
+
+    expect(page.get_by_text("0 of 1").first).to_be_visible()
+    Worker().run(once=True)
+    expect(page.get_by_text("cards got the points")).to_be_visible()
+    assert serious_findings(page) == []
+    card.refresh_from_db()
+    assert card.balance == Decimal("7.5")
+    assert LoyaltyOperation.objects.count() == 1
+
+    page.get_by_role("link", name="Void this grant").click()
+    page.get_by_label("To confirm").fill("1")
+    page.get_by_role("button", name="Void the grant").click()
+    expect(page.get_by_text("A worker voids the grant.")).to_be_visible()
+    Worker().run(once=True)
+    card.refresh_from_db()
+    assert card.balance == 0
 
 
 @pytest.mark.parametrize("viewport", [None, PHONE], ids=["desktop", "phone"])

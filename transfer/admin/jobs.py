@@ -94,7 +94,7 @@ class JobAdmin(ShowsWorker, ScopedModelAdmin):
     worker_kind = "run_jobs"
 
     role_may = {
-        Role.MANAGER: VIEW | {"cancel", "import"},
+        Role.MANAGER: VIEW | {"cancel", "import", "grant"},
         Role.PRIVACY: VIEW | {"cancel_own"},
     }
     superuser_may = VIEW

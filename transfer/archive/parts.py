@@ -111,6 +111,7 @@ LEFT_OUT = {
     "accounts_membership": "staff users belong to a hub; they are made members anew",
     "callbacks_deliveryattempt": "tells of the old hub's tries",
     "hubcustomers_accountfigures": "is counted anew",
+    "transfer_grantedcard": "goes with its job; the operations it led to stay",
     "transfer_job": "is work of the old hub; a file is imported again",
     "transfer_refusedrow": "goes with its job",
     "transfer_stagedrow": "goes with its job",
