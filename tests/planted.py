@@ -41,7 +41,8 @@ _SECRET = re.compile(r"[A-Za-z0-9_-]{24,}")
 
 def _tells(value: str) -> bool:
     """Tell whether a value is somebody's for sure, and no word that a log may well have."""
-    return "@" in value.strip("@") or sum(map(str.isdigit, value)) >= 8 or value.count(" ") >= 2
+    told = value.strip(" @")
+    return len(told) >= 8 and ("@" in told or " " in told or sum(map(str.isdigit, told)) >= 8)
 
 
 class Watch(logging.Handler):
