@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.urls import URLPattern, path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
@@ -135,7 +135,13 @@ urlpatterns = [
     own_security("password/", own.password, "security_password"),
     own_security("sign-out/", own.sign_out_elsewhere, "security_sign_out"),
     # Django's page for it, which would know nothing of other sessions.
-    path("admin/password_change/", RedirectView.as_view(pattern_name="security_password")),
+    path(
+        "admin/password_change/",
+        RedirectView.as_view(pattern_name="security_password"),
+        name="security_password_before",
+    ),
+    # The theme's search over the names of pages, which nothing here leads to.
+    path("admin/search/", errors.routing_error, {"exception": Http404()}, name="search"),
     path("admin/language/", set_language, name="set_language"),
     path("admin/", admin.site.urls),
 ]

@@ -45,3 +45,8 @@ def test_an_unknown_host_is_told_on_a_page_there_and_as_json_elsewhere(client: C
     assert page.status_code == answer.status_code == 400
     assert page["Content-Type"].startswith("text/html")
     assert answer.json()["error_type"] == "bad_request"
+
+
+@pytest.mark.parametrize("query", ["", "?s=a", "?s=a&page=x"])
+def test_the_search_of_the_theme_is_no_page(query: str, boss: Client) -> None:
+    assert boss.get(f"/admin/search/{query}").status_code == 404
