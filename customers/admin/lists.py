@@ -14,6 +14,7 @@ from customers.admin.forms import (
 )
 from customers.models import Customer, CustomerList
 from hubcustomers.backoffice import pages
+from hubcustomers.backoffice.asked_again import asked_again
 from hubcustomers.backoffice.display import cell, column, local
 from hubcustomers.backoffice.filters import AccountFilter, LocationFilter
 from hubcustomers.backoffice.reach import Role
@@ -115,6 +116,9 @@ class CustomerListAdmin(ScopedModelAdmin):
         """Delete the list with its customers, cards and operations; its name confirms it."""
         if not self.may(request, "delete", object_id):
             return super().delete_view(request, object_id, extra_context)
+        asks = asked_again(request)
+        if asks is not None:
+            return asks
         obj = pages.find(self, request, object_id)
         text = _(
             "The list goes for good, with everything in it. Connections that were made "

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import AccessToken, Client, Connection
-from customers.models import Customer
+from customers.models import Customer, CustomerList
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.tests.desk import Desk, add_url, code_of, member_desk, staff, url
 
@@ -53,6 +53,16 @@ def test_a_person_is_erased_only_after_the_password(
     assert answer.url.startswith(CONFIRM)
     customer.refresh_from_db()
     assert not customer.anonymised
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_list_is_deleted_only_after_the_code(
+    method: str, desk: Desk, customer_list: CustomerList
+) -> None:
+    answer = getattr(desk, method)(url(customer_list, "delete"), typed=customer_list.name)
+
+    assert asked(answer).startswith(url(customer_list, "delete"))
+    assert CustomerList.objects.filter(pk=customer_list.pk).exists()
 
 
 def test_a_connection_is_added_only_after_the_password(desk: Desk) -> None:
