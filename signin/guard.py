@@ -21,6 +21,7 @@ _OPEN = {
     "security_second_factor",
     "admin:logout",
     "admin:jsi18n",
+    "set_language",
 }
 
 

@@ -1,4 +1,7 @@
-"""The back-office's matrix: every page of every model, for staff of every kind."""
+"""Nobody gets round the borders of the accounts: by queries, searches, choices, actions, forms.
+
+That every single page keeps to them is for the matrix, ``test_admin_matrix.py``.
+"""
 
 from types import SimpleNamespace
 from typing import Any
@@ -11,19 +14,11 @@ from django.db import models
 from django.test import Client as DjangoClient
 from django.urls import reverse
 
-from accounts.factories import AccountFactory, ClientFactory, ConnectionFactory, LocationFactory
 from accounts.models import Connection, Membership
-from accounts.tokens import issue_token
-from callbacks.factories import CallbackFactory, EventFactory
-from callbacks.models import Callback, Event
-from customers import consent
-from customers.factories import CustomerFactory, CustomerListFactory
-from customers.models import ConsentChange, Customer, CustomerList, CustomerPrivateRef
-from desk.factories import certificate_of, request_of, rule_of
-from desk.privacy.models import ErasureCertificate, PrivacyRequest, RetentionRule
+from customers.models import Customer, CustomerList
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.backoffice.scoping import ScopedModelAdmin
-from hubcustomers.models import AuditEntry
+from hubcustomers.tests.admin_matrix import MODELS as TABLE
 from hubcustomers.tests.desk import (
     Desk,
     add_url,
@@ -36,104 +31,8 @@ from hubcustomers.tests.desk import (
     staff,
     url,
 )
-from loyalty.factories import LoyaltyCardFactory, post
-from loyalty.models import LoyaltyCard, LoyaltyOperation
-from signin.models import Session
-from transfer.factories import JobFactory
-from transfer.models import Job
-
-OURS = "OURSECRET"
-THEIRS = "THEIRSECRET"
-# Which phones these are nobody can mistake.
-PHONES = {OURS: "+33611223344", THEIRS: "+447700900123"}
-
-
-def plant(mark: str) -> SimpleNamespace:
-    """Return an account full of things that carry the mark."""
-    account = AccountFactory(name=f"{mark} account")
-    location = LocationFactory(account=account, name=f"{mark} location", city=f"{mark} city")
-    client = ClientFactory(name=f"{mark} client")
-    scope = "location[customer_list.write]"
-    customer_list = CustomerListFactory(account=account, name=f"{mark} list")
-    connection = ConnectionFactory(
-        account=account,
-        location=location,
-        client=client,
-        scope=scope,
-        customer_list=customer_list,
-    )
-    issue_token(connection)
-    customer = CustomerFactory(
-        customer_list=customer_list,
-        first_name=f"{mark} first",
-        email=f"{mark}@example.com",
-        phone=PHONES[mark],
-        custom_fields={mark: mark},
-        delivery_notes=f"{mark} notes",
-    )
-    CustomerPrivateRef.objects.create(
-        account=account,
-        customer_list=customer_list,
-        customer=customer,
-        client=client,
-        ref=f"{mark} private",
-    )
-    card = LoyaltyCardFactory(customer=customer, name=f"{mark} card", ref=f"{mark} ref")
-    operation = LoyaltyOperation.objects.get(pk=post(card, "7", f"{mark} reason").id)
-    callback = CallbackFactory(connection=connection, url=f"https://{mark.lower()}.example/hook")
-    event = EventFactory(
-        connection=connection,
-        resource_id=customer.pk,
-        customer_list_id=customer_list.pk,
-        new_state={"first_name": f"{mark} first"},
-    )
-    job = JobFactory(customer_list=customer_list, title=f"{mark} file.csv", user_name=mark)
-    consent.tell_source(consent.Source("api", f"{mark} client"))
-    customer.sms_marketing = True
-    customer.save(update_fields=["sms_marketing"])
-    change = ConsentChange.objects.get(account=account)
-    certificate = certificate_of(customer, user_name=mark)
-    rule = rule_of(account, customer_list=customer_list)
-    asked = request_of(account, customer_id=customer.pk, notes=f"{mark} notes")
-    user = staff(f"{mark} user", account, email=f"{mark}@staff.example")
-    membership = Membership.objects.get(user=user)
-    for obj in (customer, card, customer_list, connection):
-        model: Any = type(obj)
-        model_admin = admin.site.get_model_admin(model)
-        model_admin.log_change(SimpleNamespace(user=user), obj, f"{mark} logged")
-    rows = {
-        type(obj): obj
-        for obj in (
-            account,
-            location,
-            client,
-            connection,
-            customer_list,
-            customer,
-            card,
-            operation,
-            callback,
-            event,
-            user,
-            membership,
-            job,
-            certificate,
-            change,
-            asked,
-            rule,
-        )
-    }
-    return SimpleNamespace(
-        account=account,
-        location=location,
-        client=client,
-        user=user,
-        rows=rows,
-        customer_list=customer_list,
-        customer=customer,
-        card=card,
-        connection=connection,
-    )
+from hubcustomers.tests.planting import OURS, PHONES, THEIRS, everything, plant
+from loyalty.models import LoyaltyCard
 
 
 @pytest.fixture
@@ -146,25 +45,6 @@ def ours(db: None) -> SimpleNamespace:
 def theirs(db: None) -> SimpleNamespace:
     """What the member must never see."""
     return plant(THEIRS)
-
-
-def everything() -> dict[str, list[Any]]:
-    """Return every row of the database, as far as it is ours."""
-    left_out = {AuditEntry, Session}
-    return {
-        model._meta.label: sorted(
-            model._default_manager.values_list(
-                *[
-                    field.attname
-                    for field in model._meta.concrete_fields
-                    if field.name != "last_login"
-                ]
-            ),
-            key=str,
-        )
-        for model in apps.get_models()
-        if model not in left_out
-    }
 
 
 def pages_of(model: Any, obj: Any) -> list[str]:
@@ -183,20 +63,7 @@ MODELS = list(admin.site._registry)
 NAMES = [model._meta.label for model in MODELS]
 each_model = pytest.mark.parametrize("model", MODELS, ids=NAMES)
 # What a member of an account works with; the rest is for superusers.
-MEMBERS_WORK_WITH = {
-    CustomerList,
-    Customer,
-    LoyaltyCard,
-    LoyaltyOperation,
-    Connection,
-    Callback,
-    Event,
-    Job,
-    ErasureCertificate,
-    ConsentChange,
-    PrivacyRequest,
-    RetentionRule,
-}
+MEMBERS_WORK_WITH = {model for model in MODELS if TABLE[model._meta.label_lower].view}
 
 
 def test_every_admin_derives_from_the_scoped_base_and_is_in_the_matrix(ours) -> None:
@@ -205,21 +72,6 @@ def test_every_admin_derives_from_the_scoped_base_and_is_in_the_matrix(ours) -> 
 
 
 # --- members ----------------------------------------------------------------------------
-
-
-@each_model
-def test_a_member_sees_nothing_of_another_account(model, ours, theirs) -> None:
-    desk = member_desk(ours.account)
-    before = everything()
-
-    for page in pages_of(model, theirs.rows[model]):
-        for answer in (desk.get(page), desk.post(page, post="yes", typed="x", name="x")):
-            assert answer.status_code in {200, 302, 403, 404}, (page, answer.status_code)
-            assert THEIRS not in answer.content.decode(), page
-            if str(theirs.rows[model].pk) in page:
-                assert answer.status_code != 200, page
-
-    assert everything() == before
 
 
 @each_model
@@ -476,45 +328,11 @@ def test_a_manager_elsewhere_may_no_more_than_the_role_says_here(
 
 
 @each_model
-def test_staff_without_membership_see_nothing_and_change_nothing(model, ours) -> None:
-    desk = member_desk()
-    before = everything()
-
-    for page in pages_of(model, ours.rows[model]):
-        for answer in (desk.get(page), desk.post(page, post="yes", name="x")):
-            assert answer.status_code in {302, 403, 404}
-            assert OURS not in answer.content.decode()
-
-    assert everything() == before
-    assert OURS not in desk.get("/admin/").content.decode()
-    assert desk.get("/admin/").status_code == 200
-
-
-@each_model
-@pytest.mark.parametrize("who", ["anonymous", "customer", "dismissed"])
-def test_others_are_sent_to_the_login(model, who: str, ours) -> None:
-    desk = Desk()
-    if who != "anonymous":
-        user = staff(who, ours.account)
-        user.is_staff, user.is_active = who != "customer", who != "dismissed"
-        user.save()
-        desk = Desk(user)
-    before = everything()
-
-    for page in pages_of(model, ours.rows[model]):
-        for answer in (desk.get(page), desk.post(page, post="yes", name="x")):
-            assert answer.status_code == 302
-            assert answer["Location"].startswith("/admin/login/")
-
-    assert everything() == before
-
-
-@each_model
 def test_a_superuser_sees_every_account(model, ours, theirs) -> None:
     desk = boss_desk()
 
     for page in pages_of(model, theirs.rows[model]):
-        assert desk.get(page).status_code in {200, 403}, page
+        assert desk.get(page).status_code in {200, 302, 403}, page
 
     for page in (list_url(model), url(theirs.rows[model])):
         answer = desk.get(page)
