@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -146,3 +147,37 @@ def values_of(customer: Customer) -> dict[str, str]:
         for name in ANONYMISED_FIELDS
         if (value := getattr(customer, name)) not in (None, "")
     }
+
+
+class Haystack:
+    """Texts in which many people are looked for: says quickly of whom nothing can be there.
+
+    Letters and digits of ASCII stand in every form of a value as they are, whatever is
+    escaped around them, so a value whose longest run of them is missing is missing itself.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        """Take the texts."""
+        self.text = "\n".join(texts).lower()
+        self.digits = re.sub(r"[^0-9\n]", "", self.text)
+
+    def may_show(self, values: Mapping[str, Any]) -> bool:
+        """Return whether a value of the person may stand in the texts; False is certain."""
+        return any(
+            self._may_hold(name, str(value))
+            for name, value in values.items()
+            if value not in (None, "") and name not in KEPT_FIELDS
+        )
+
+    def _may_hold(self, name: str, value: str) -> bool:
+        if name in ("latitude", "longitude"):
+            value = _without_zeros(value)
+        if name == "phone":
+            # In any spelling, with or without code and extension, seven of its digits follow
+            # one another.
+            digits = re.sub(r"[^0-9]", "", value)
+            starts = range(len(digits) - _SHORTEST_NUMBER + 1)
+            if starts:
+                return any(digits[n : n + _SHORTEST_NUMBER] in self.digits for n in starts)
+        run = max(re.findall("[a-z0-9]+", value.lower()), key=len, default="")
+        return run in self.text
