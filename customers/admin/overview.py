@@ -7,12 +7,10 @@ from django.contrib.admin import site
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
 
 from callbacks.models import Event
-from customers import consent
 from customers.admin.lists import place_of
-from customers.models import Customer
+from customers.models import ConsentChange, Customer
 from hubcustomers.api.fields import money, plain_decimal
 from hubcustomers.backoffice import audit
 from hubcustomers.backoffice.display import cell, link, local
@@ -46,7 +44,7 @@ def tables_of(customer: Customer, request: HttpRequest) -> list[Table]:
         tables.append(_operation_table(customer, cards[:_MOST_CARDS]))
     tables.append(_order_table(customer))
     tables += _event_table(customer, request)
-    tables += _consent_table(customer)
+    tables += _consent_table(customer, request)
     tables += [table for more in _after for table in more(customer, request)]
     return [*tables, audit.table_of(audit.entries_about(customer)[:_LATEST])]
 
@@ -147,26 +145,25 @@ def _event_table(customer: Customer, request: HttpRequest) -> list[Table]:
     ]
 
 
-_FLAGS = {"sms_marketing": _lazy("SMS"), "email_marketing": _lazy("e-mail")}
-
-
-def _consent_table(customer: Customer) -> list[Table]:
+def _consent_table(customer: Customer, request: HttpRequest) -> list[Table]:
+    history: Any = site.get_model_admin(ConsentChange)
     changes: Any = customer.consent_changes
-    rows = list(changes.order_by("-pk")[:_LATEST])
-    if not rows:
+    rows = list(changes.select_related("account").order_by("-pk")[:_LATEST])
+    if not rows or not history.has_view_permission(request, customer):
         return []
-    zone = place_of(customer.customer_list)
+    every = reverse("admin:customers_consentchange_changelist")
     return [
         {
             "title": _("History of consent"),
-            "headers": [_("time"), _("marketing by"), _("answer"), _("from")],
+            "links": [(_("All changes"), f"{every}?q={customer.public_id}")],
+            "headers": [_("time"), _("marketing by"), _("old value"), _("new value"), _("from")],
             "rows": [
                 [
-                    local(row.changed_at, zone),
-                    _FLAGS.get(row.flag, row.flag),
-                    _("yes") if row.new_value else _("no"),
-                    cell(f"{consent.WORDS.get(row.source, row.source)} {row.source_name}".strip())
-                    or "-",
+                    link(row, history.changed(row)),
+                    history.flag_word(row),
+                    history.old(row),
+                    history.new(row)[1],
+                    cell(history.origin(row)),
                 ]
                 for row in rows
             ],

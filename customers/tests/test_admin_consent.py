@@ -35,6 +35,15 @@ def test_the_list_tells_when_whose_from_where_old_and_new(changed: Customer, api
     assert desk.get(url(ConsentChange.objects.first())).status_code == 200
 
 
+def test_the_page_of_the_customer_shows_the_latest(changed: Customer) -> None:
+    officer = member_desk(changed.account, role=Role.PRIVACY)
+    every = f"{list_url(ConsentChange)}?q={changed.public_id}"
+
+    assert every in officer.get(url(changed)).content.decode()
+    support = member_desk(changed.account, role=Role.SUPPORT)
+    assert "History of consent" not in support.get(url(changed)).content.decode()
+
+
 def test_filters_and_search_narrow_it_down(changed: Customer) -> None:
     desk = member_desk(changed.account, role=Role.PRIVACY)
 

@@ -10,6 +10,7 @@ from desk.admin.erasing import erase
 from desk.admin.merging import can_be_parted, merge, merged_tables, suspect_tables, unmerge
 from desk.admin.requests import PrivacyRequestAdmin
 from desk.admin.retention import RetentionRuleAdmin
+from desk.admin.shown_with_customer import privacy_tables
 from hubcustomers.backoffice.extending import add_page
 
 __all__ = ["ErasureCertificateAdmin", "PrivacyRequestAdmin", "RetentionRuleAdmin", "attention"]
@@ -21,3 +22,4 @@ add_page(CustomerAdmin, unmerge, right="unmerge", offered=can_be_parted)
 add_page(CustomerListAdmin, duplicates, right="merge")
 register_tables(suspect_tables, first=True)
 register_tables(merged_tables)
+register_tables(privacy_tables)

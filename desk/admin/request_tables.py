@@ -51,20 +51,23 @@ def _customer_table(obj: PrivacyRequest) -> list[Table]:
 
 
 def _certificate_table(obj: PrivacyRequest) -> list[Table]:
-    found = ErasureCertificate.objects.for_account(obj.account_id).filter(
-        customer_id=obj.customer_id or 0
-    )
-    rows = [
-        [
-            link(one, local(one.searched_at, obj.account)),
-            _("something was found") if one.found else _("nothing found"),
-        ]
-        for one in found.order_by("-pk")
-    ]
+    rows = certificate_rows(obj.account, obj.customer_id or 0)
     if not rows:
         return []
     headers = [_("searched on"), _("outcome")]
     return [{"title": _("Erasure certificates"), "headers": headers, "rows": rows}]
+
+
+def certificate_rows(account: Any, customer_id: int) -> list[list[str]]:
+    """Return the certificates of a customer's erasure as rows of a table."""
+    found = ErasureCertificate.objects.for_account(account).filter(customer_id=customer_id)
+    return [
+        [
+            link(one, local(one.searched_at, account)),
+            _("something was found") if one.found else _("nothing found"),
+        ]
+        for one in found.order_by("-pk")
+    ]
 
 
 def _history_table(obj: PrivacyRequest) -> Table:

@@ -11,7 +11,7 @@ from accounts.models import Connection
 from customers.factories import CustomerFactory
 from customers.models import Customer
 from customers.services import anonymise_customer, delete_list, lock_customer
-from desk.factories import request_of
+from desk.factories import certificate_of, request_of
 from desk.privacy.models import PrivacyRequest, RequestChange
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.models import AuditEntry
@@ -228,6 +228,23 @@ def test_roles_do_what_is_theirs(role: str, sees: int, writes: int, bistro: Conn
     assert desk.get(url(asked)).status_code == sees
     assert desk.post(url(asked, "extend"), reason="Many files").status_code == writes
     assert desk.post(url(asked, "delete"), post="yes").status_code == 403
+
+
+def test_the_page_of_the_customer_leads_to_requests_and_certificates(
+    officer: Desk, customer: Customer
+) -> None:
+    asked = request_of(customer.account, customer_id=customer.pk, kind="erasure")
+    proof = certificate_of(customer)
+
+    page = officer.get(url(customer)).content.decode()
+
+    assert url(asked) in page
+    assert url(proof) in page
+    new = f"{add_url(PrivacyRequest)}?account={customer.account_id}&customer={customer.public_id}"
+    assert new.replace("&", "&amp;") in page
+    assert officer.form(new)["customer"] == customer.public_id
+    support = member_desk(customer.account, role=Role.SUPPORT)
+    assert "Privacy requests" not in support.get(url(customer)).content.decode()
 
 
 # --- what the database holds to ---------------------------------------------------------
