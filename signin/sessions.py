@@ -73,16 +73,22 @@ class SessionLimitsMiddleware:
         """Pass the request on, signed in or no longer."""
         # A request without the cookie has no session that could be over.
         if settings.SESSION_COOKIE_NAME in request.COOKIES and SESSION_KEY in request.session:
-            self._judge(request)
+            by_itself = "HX-Request" in request.headers
+            if is_over(request.session):
+                logout(request)
+                messages.info(request, _("You were signed out because you were away for long."))
+                if by_itself:
+                    # The whole page is loaded again, and leads to the login.
+                    return HttpResponse(headers={"HX-Refresh": "true"})
+            elif not by_itself:
+                # A page that renews itself is nobody at work.
+                _note_visit(request.session)
         return self.get_response(request)
 
-    def _judge(self, request: HttpRequest) -> None:
-        session = request.session
-        if is_over(session):
-            logout(request)
-            messages.info(request, _("You were signed out because you were away for long."))
-        elif time.time() - session[_SEEN_AT] >= _NOTE_EVERY_SECONDS:
-            session[_SEEN_AT] = time.time()
+
+def _note_visit(session: Any) -> None:
+    if time.time() - session[_SEEN_AT] >= _NOTE_EVERY_SECONDS:
+        session[_SEEN_AT] = time.time()
 
 
 # --- whose there are --------------------------------------------------------------------

@@ -74,6 +74,20 @@ def test_a_session_is_written_once_a_minute_at_most(marie: User) -> None:
             assert len(updates) == writes
 
 
+def test_a_page_that_renews_itself_keeps_nobody_in(marie: User) -> None:
+    now = timezone.now()
+    poll = {"HX-Request": "true"}
+    with time_machine.travel(now, tick=False) as clock:
+        desk = Desk(marie)
+        for minutes in (20, 40, 59):
+            clock.move_to(now + timedelta(minutes=minutes))
+            assert "HX-Refresh" not in desk.http.get("/admin/", headers=poll)
+        clock.move_to(now + timedelta(minutes=60))
+
+        assert desk.http.get("/admin/", headers=poll)["HX-Refresh"] == "true"
+        assert not is_in(desk)
+
+
 def test_a_session_that_never_told_when_it_began_is_over(marie: User) -> None:
     desk = Desk(marie)
     session = desk.http.session
