@@ -5,6 +5,7 @@ from functools import cached_property
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.redirect_uris import validate_redirect_uris
@@ -183,7 +184,7 @@ class Connection(TenantModel):
 
     def __str__(self) -> str:
         place = f"{self.account} / {self.location}" if self.location_id else str(self.account)
-        return f"{self.client} on {place}"
+        return gettext("%(client)s on %(place)s") % {"client": self.client, "place": place}
 
     @cached_property
     def grants(self) -> Scope:
@@ -328,7 +329,7 @@ class Membership(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user} in {self.account}"
+        return gettext("%(user)s in %(account)s") % {"user": self.user, "account": self.account}
 
 
 class IdempotentAnswer(TenantModel):

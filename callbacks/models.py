@@ -4,6 +4,7 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 
 from accounts.models import Connection
 from hubcustomers.fields import ExactJSONField
@@ -33,7 +34,7 @@ class Callback(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"callback {self.pk}"
+        return gettext("callback %s") % self.pk
 
 
 class Event(TenantModel):
@@ -108,7 +109,7 @@ class Event(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"event {self.public_id}"
+        return gettext("event %s") % self.public_id
 
     @property
     def public_id(self) -> str:

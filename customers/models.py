@@ -6,6 +6,7 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Lower, Now
+from django.utils.translation import gettext
 
 from accounts.models import Client, Location
 from hubcustomers.fields import CoordinateField, ExactJSONField, Folded, MoneyField, Reverse
@@ -235,7 +236,7 @@ class Customer(TenantModel):
 
     def __str__(self) -> str:
         # Never personal data: this text ends up in logs of the back-office.
-        return f"customer {self.public_id}"
+        return gettext("customer %s") % self.public_id
 
     @property
     def public_id(self) -> str:
@@ -302,7 +303,7 @@ class ConsentChange(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"consent change {self.pk}"
+        return gettext("consent change %s") % self.pk
 
 
 class Erasure(TenantModel):

@@ -6,7 +6,7 @@ from django.apps import apps
 from django.utils.translation import gettext_lazy as _
 
 from customers.consent import WORDS as CONSENT_SOURCES
-from hubcustomers.backoffice.audit import word_for
+from hubcustomers.backoffice.audit import name_for, word_for
 from hubcustomers.backoffice.reach import Role
 
 LABELS: dict[str, Any] = {
@@ -130,6 +130,8 @@ def word_of(name: str, value: str) -> str:
         return str(CONSENT_SOURCES.get(value, value))
     if name == "action":
         return word_for(value)
+    if name == "resource_name":
+        return name_for(value)
     if name == "by":
         return str(Role(value).label) if value in Role.values else str(_BY.get(value, value))
     if name == "resource_type":

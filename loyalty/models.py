@@ -4,6 +4,7 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import OuterRef, Q, Subquery, Value
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 
 from customers.models import Customer, CustomerList
 from hubcustomers.fields import PointsField
@@ -79,7 +80,7 @@ class LoyaltyCard(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"card {self.public_id}"
+        return gettext("card %s") % self.public_id
 
     @property
     def public_id(self) -> str:
@@ -154,7 +155,7 @@ class LoyaltyOperation(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"operation {self.public_id}"
+        return gettext("operation %s") % self.public_id
 
     @property
     def public_id(self) -> str:

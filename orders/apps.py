@@ -1,12 +1,14 @@
 """The app's name in Django, and its part in anonymising a customer."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class OrdersConfig(AppConfig):
     """The orders app."""
 
     name = "orders"
+    verbose_name = _("Orders")
 
     def ready(self) -> None:
         """Have anonymising a customer reach its orders too."""

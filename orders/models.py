@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 
 from accounts.models import Client, Location
 from customers.models import Customer
@@ -90,7 +91,7 @@ class Order(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"order {self.public_id}"
+        return gettext("order %s") % self.public_id
 
     @property
     def public_id(self) -> str:

@@ -1,12 +1,14 @@
 """The transfer app, and what it holds of people that anonymising must reach."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class TransferConfig(AppConfig):
     """Imports, exports and background jobs."""
 
     name = "transfer"
+    verbose_name = _("Import and export")
 
     def ready(self) -> None:
         """Register the eraser, the kinds of jobs and what the metrics tell of them."""

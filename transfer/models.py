@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import CustomerList
@@ -87,7 +88,7 @@ class Job(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"job {self.pk}"
+        return gettext("job %s") % self.pk
 
 
 class StagedRow(TenantModel):

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from accounts import services
 from accounts.models import Account, Location
@@ -21,11 +22,11 @@ class AccountAdmin(ScopedModelAdmin):
     account_lookup = "id"
     public_ids = account_ids
     search_fields = ("name",)
-    search_help_text = "Name or id"
+    search_help_text = _("Name or id")
     list_display = ("name", "shown_id", "currency", "timezone", "country")
     fields = ("name", "currency", "timezone", "country")
 
-    @column("id")
+    @column(_("id"))
     def shown_id(self, obj: Account) -> str:
         """Return the id that clients see."""
         return obj.public_id
@@ -36,13 +37,13 @@ class LocationAdmin(ScopedModelAdmin):
     """Locations, for superusers; others only choose among theirs."""
 
     search_fields = ("name", "city")
-    search_help_text = "Name, city or id"
+    search_help_text = _("Name, city or id")
     list_display = ("name", "shown_id", "account", "city", "timezone", "country")
     list_filter = (AccountFilter,)
     list_select_related = ("account",)
     fields = ("account", "name", "timezone", "country", "address", "postal_code", "city")
 
-    @column("id")
+    @column(_("id"))
     def shown_id(self, obj: Location) -> str:
         """Return the id that clients see."""
         return obj.public_id

@@ -24,7 +24,7 @@ class ClientAdmin(AsksBeforeAdding, ScopedModelAdmin):
 
     account_lookup = None
     search_fields = ("name",)
-    search_help_text = "Name"
+    search_help_text = _("Name")
     list_display = ("name", "client_id", "created_at")
     superuser_may = EDIT | {"rotate"}
     actions_detail = ("rotate",)
@@ -61,8 +61,8 @@ class ClientAdmin(AsksBeforeAdding, ScopedModelAdmin):
         self, request: HttpRequest, obj: Client, post_url_continue: str | None = None
     ) -> HttpResponse:
         """Show the id and the secret, once."""
-        secrets = {"Client id": obj.client_id, "Client secret": obj.client_secret}
-        title = "The credentials of the new client"
+        secrets = {gettext("Client id"): obj.client_id, gettext("Client secret"): obj.client_secret}
+        title = gettext("The credentials of the new client")
         return pages.secret(self, request, obj, title=title, secrets=secrets)
 
     def has_rotate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -84,7 +84,7 @@ class ClientAdmin(AsksBeforeAdding, ScopedModelAdmin):
         if request.method == "POST":
             refused = pages.attempt(write)
             if not refused:
-                secrets = {"Client id": obj.client_id, "Client secret": made[-1]}
+                secrets = {gettext("Client id"): obj.client_id, gettext("Client secret"): made[-1]}
                 title = gettext("The new client secret")
                 return pages.secret(self, request, obj, title=title, secrets=secrets)
         asked = pages.Confirmation(

@@ -32,7 +32,7 @@ _TOLD = (
     "place",
     "granted",
     "list_name",
-    "state",
+    "state_shown",
     "last_used",
     "created",
     "app_instance",
@@ -48,7 +48,7 @@ class ConnectionAdmin(AsksBeforeAdding, ScopedModelAdmin):
     form = ConnectionForm
     choice_ordering = ("-pk",)
     search_fields = ("client__name", "location__name")
-    search_help_text = "Client or location"
+    search_help_text = gettext_lazy("Client or location")
     list_display = ("client_name", "place", "account", "scope", "state", "last_used", "created")
     list_filter = (AccountFilter, LocationFilter)
     list_select_related = ("client", "location", "account")
@@ -82,22 +82,22 @@ class ConnectionAdmin(AsksBeforeAdding, ScopedModelAdmin):
         """Return what the page of an old connection tells, as text: not all may follow links."""
         return () if obj is None else _TOLD
 
-    @column("client")
+    @column(gettext_lazy("client"))
     def client_name(self, obj: Connection) -> str:
         """Return the client's name."""
         return obj.client.name
 
-    @column("account")
+    @column(gettext_lazy("account"))
     def account_name(self, obj: Connection) -> str:
         """Return the account's name."""
         return obj.account.name
 
-    @column("scope")
+    @column(gettext_lazy("scope"))
     def granted(self, obj: Connection) -> str:
         """Return the scope."""
         return obj.scope
 
-    @column("customer list")
+    @column(gettext_lazy("customer list"))
     def list_name(self, obj: Connection) -> str:
         """Return the one list that was chosen, if one was."""
         return "-" if obj.customer_list is None else obj.customer_list.name
@@ -112,19 +112,24 @@ class ConnectionAdmin(AsksBeforeAdding, ScopedModelAdmin):
         """Return when a token of it was last used, to the minute."""
         return local(obj.used_at, obj.location or obj.account)
 
-    @column("state", label={"active": "success", "blocked": "danger"})
-    def state(self, obj: Any) -> str:
+    @column(gettext_lazy("state"), label={"active": "success", "blocked": "danger"})
+    def state(self, obj: Any) -> tuple[str, str]:
         """Return whether it lets anybody in."""
         if obj.blocked_at is not None:
-            return "blocked"
-        return "active" if obj.has_token else "no token"
+            return "blocked", _("blocked")
+        return ("active", _("active")) if obj.has_token else ("none", _("no token"))
 
-    @column("location")
+    @column(gettext_lazy("state"))
+    def state_shown(self, obj: Any) -> str:
+        """Return the same for the page, which has no colours."""
+        return self.state(obj)[1]
+
+    @column(gettext_lazy("location"))
     def place(self, obj: Connection) -> str:
         """Return the location, or that it is the whole account."""
-        return "Whole account" if obj.location is None else obj.location.name
+        return _("Whole account") if obj.location is None else obj.location.name
 
-    @column("created")
+    @column(gettext_lazy("created"))
     def created(self, obj: Connection) -> str:
         """Return when it was made, on the clocks of its place."""
         return local(obj.created_at, obj.location or obj.account)
@@ -150,8 +155,8 @@ class ConnectionAdmin(AsksBeforeAdding, ScopedModelAdmin):
         return self._show_token(request, obj, request.hub_token)  # type: ignore[attr-defined]
 
     def _show_token(self, request: HttpRequest, obj: Connection, token: str) -> HttpResponse:
-        secrets = {"Access token": token}
-        return pages.secret(self, request, obj, title="The new access token", secrets=secrets)
+        secrets = {_("Access token"): token}
+        return pages.secret(self, request, obj, title=_("The new access token"), secrets=secrets)
 
     # --- one connection -----------------------------------------------------------------
 
@@ -202,7 +207,7 @@ class ConnectionAdmin(AsksBeforeAdding, ScopedModelAdmin):
         buttons: list[Any] = super().get_actions_detail(request, object_id)
         return [button for button in buttons if button.action_name not in names]
 
-    @button("Issue a further token", icon="key", permission="manage")
+    @button(gettext_lazy("Issue a further token"), icon="key", permission="manage")
     @asks_again
     def issue(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Issue one more token, after a confirmation."""
@@ -219,41 +224,41 @@ class ConnectionAdmin(AsksBeforeAdding, ScopedModelAdmin):
             if not refused:
                 return self._show_token(request, obj, issued[-1])
         asked = pages.Confirmation(
-            title="Issue a further token",
-            text="The tokens that this connection has go on working. The new one is shown once.",
-            button="Issue the token",
+            title=_("Issue a further token"),
+            text=_("The tokens that this connection has go on working. The new one is shown once."),
+            button=_("Issue the token"),
             write=write,
             done="",
         )
         return pages.ask(self, request, obj, asked, refused)
 
-    @button("Block", icon="block", permission="manage", danger=True)
+    @button(gettext_lazy("Block"), icon="block", permission="manage", danger=True)
     def block(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Let the connection in no more, until it is unblocked."""
         obj = pages.find(self, request, object_id)
         asked = pages.Confirmation(
-            title="Block this connection",
-            text="Its tokens will be refused within a second, until you unblock it.",
-            button="Block",
+            title=_("Block this connection"),
+            text=_("Its tokens will be refused within a second, until you unblock it."),
+            button=_("Block"),
             write=lambda: self._set_blocked(request, obj, blocked=True),
-            done="The connection is blocked.",
+            done=_("The connection is blocked."),
         )
         return pages.confirm(self, request, obj, asked)
 
-    @button("Unblock", icon="lock_open", permission="manage")
+    @button(gettext_lazy("Unblock"), icon="lock_open", permission="manage")
     def unblock(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Let the connection in again."""
         obj = pages.find(self, request, object_id)
         asked = pages.Confirmation(
-            title="Unblock this connection",
-            text="Its tokens that are not revoked will be accepted again.",
-            button="Unblock",
+            title=_("Unblock this connection"),
+            text=_("Its tokens that are not revoked will be accepted again."),
+            button=_("Unblock"),
             write=lambda: self._set_blocked(request, obj, blocked=False),
-            done="The connection is let in again.",
+            done=_("The connection is let in again."),
         )
         return pages.confirm(self, request, obj, asked)
 
-    @button("Revoke all tokens", icon="key_off", permission="manage")
+    @button(gettext_lazy("Revoke all tokens"), icon="key_off", permission="manage")
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Revoke every token for good."""
         obj = pages.find(self, request, object_id)
@@ -261,13 +266,15 @@ class ConnectionAdmin(AsksBeforeAdding, ScopedModelAdmin):
             connection=obj, revoked_at=None
         )
         asked = pages.Confirmation(
-            title="Revoke all tokens",
-            text="Whoever uses a token of this connection is locked out for good, "
-            "until you issue a new one.",
-            button="Revoke",
-            counts=[("tokens that work now", live.count())],
+            title=_("Revoke all tokens"),
+            text=_(
+                "Whoever uses a token of this connection is locked out for good, until you issue "
+                "a new one."
+            ),
+            button=_("Revoke"),
+            counts=[(_("tokens that work now"), live.count())],
             write=lambda: self._revoke(request, obj),
-            done="All tokens are revoked.",
+            done=_("All tokens are revoked."),
         )
         return pages.confirm(self, request, obj, asked)
 
@@ -309,26 +316,26 @@ class ConnectionAdmin(AsksBeforeAdding, ScopedModelAdmin):
 
     # --- several connections ------------------------------------------------------------
 
-    @admin.action(description="Block", permissions=["manage"])
+    @admin.action(description=gettext_lazy("Block"), permissions=["manage"])
     def block_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Block each of them."""
         for obj in queryset.order_by("pk"):
             self._set_blocked(request, obj, blocked=True)
-        self.message_user(request, "The connections are blocked.", messages.SUCCESS)
+        self.message_user(request, _("The connections are blocked."), messages.SUCCESS)
 
-    @admin.action(description="Unblock", permissions=["manage"])
+    @admin.action(description=gettext_lazy("Unblock"), permissions=["manage"])
     def unblock_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Let each of them in again."""
         for obj in queryset.order_by("pk"):
             self._set_blocked(request, obj, blocked=False)
-        self.message_user(request, "The connections are let in again.", messages.SUCCESS)
+        self.message_user(request, _("The connections are let in again."), messages.SUCCESS)
 
-    @admin.action(description="Revoke all tokens", permissions=["manage"])
+    @admin.action(description=gettext_lazy("Revoke all tokens"), permissions=["manage"])
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Revoke the tokens of each of them."""
         for obj in queryset.order_by("pk"):
             self._revoke(request, obj)
-        self.message_user(request, "All their tokens are revoked.", messages.SUCCESS)
+        self.message_user(request, _("All their tokens are revoked."), messages.SUCCESS)
 
 
 def _revoke_link(obj: Connection, token: AccessToken) -> str:

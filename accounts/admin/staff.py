@@ -23,7 +23,7 @@ class MembershipAdmin(AsksBeforeChanging, ScopedModelAdmin):
     account_lookup = None
     superuser_may = EDIT | {"delete"}
     search_fields = ("user__username", "account__name")
-    search_help_text = "User or account"
+    search_help_text = _("User or account")
     list_display = ("user", "account", "role")
     list_select_related = ("user", "account")
     fields = ("user", "account", "role")
@@ -46,7 +46,7 @@ class StaffUserAdmin(AsksBeforeChanging, DjangoUserAdmin, ScopedModelAdmin):  # 
     change_password_form = AdminPasswordChangeForm
     choice_ordering = ("username",)
     search_fields = ("username", "email", "first_name", "last_name")
-    search_help_text = "Name or e-mail"
+    search_help_text = _("Name or e-mail")
     list_display = (
         "username",
         "email",
@@ -61,8 +61,8 @@ class StaffUserAdmin(AsksBeforeChanging, DjangoUserAdmin, ScopedModelAdmin):  # 
     filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("username", "password")}),
-        ("Person", {"fields": ("first_name", "last_name", "email")}),
-        ("May sign in", {"fields": ("is_active", "is_staff", "is_superuser")}),
+        (_("Person"), {"fields": ("first_name", "last_name", "email")}),
+        (_("May sign in"), {"fields": ("is_active", "is_staff", "is_superuser")}),
     )
 
     def write(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:

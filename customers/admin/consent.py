@@ -63,8 +63,8 @@ class ConsentChangeAdmin(ScopedModelAdmin):
     # Named for the search box to appear.
     search_fields = ("customer",)
     search_help_text = _("Id of the customer")
-    fields = (("customer_link", "flag_word"), ("old", "new"), ("changed", "origin"))
-    readonly_fields = ("customer_link", "flag_word", "old", "new", "changed", "origin")
+    fields = (("customer_link", "flag_word"), ("old", "new_text"), ("changed", "origin"))
+    readonly_fields = ("customer_link", "flag_word", "old", "new_text", "changed", "origin")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the changes in reach, each with its customer and account."""
@@ -94,6 +94,11 @@ class ConsentChangeAdmin(ScopedModelAdmin):
     def new(self, obj: ConsentChange) -> tuple[str, str]:
         """Return the value after."""
         return ("given" if obj.new_value else "taken"), _yes_or_no(obj.new_value)
+
+    @column(_("new value"))
+    def new_text(self, obj: ConsentChange) -> str:
+        """Return the same for the page, which has no colours."""
+        return self.new(obj)[1]
 
     @column(_("from where"))
     def origin(self, obj: ConsentChange) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import BooleanField, Case, Field, Q, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
@@ -147,10 +148,11 @@ class CustomerAdmin(ScopedModelAdmin):
     ) -> Any:
         """Return the form's field; numbers and JSON stay text until the API's rules read them."""
         if isinstance(db_field, CoordinateField):
-            return CoordinateInput(required=False, widget=UnfoldAdminTextInputWidget())
+            label = capfirst(db_field.verbose_name)
+            return CoordinateInput(label=label, required=False, widget=UnfoldAdminTextInputWidget())
         if isinstance(db_field, ExactJSONField):
             widget = UnfoldAdminTextareaWidget(attrs={"rows": 5})
-            return CustomFieldsInput(label="Custom fields", required=False, widget=widget)
+            return CustomFieldsInput(label=_("Custom fields"), required=False, widget=widget)
         formfield = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "delivery_notes":
             formfield.widget.attrs["rows"] = 3

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import orjson
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
 from customers.serializers import CustomerListSerializer, CustomerSerializer
 from hubcustomers import exact_json
@@ -38,7 +39,9 @@ class CustomFieldsInput(forms.CharField):
         try:
             return exact_json.loads(text) if isinstance(value, str) and text else {}
         except UnreadableJSON as error:
-            raise ValidationError(f"cannot be read as JSON: {error}") from error
+            raise ValidationError(
+                _("cannot be read as JSON: %(error)s"), params={"error": error}
+            ) from error
 
 
 def _json(value: Any) -> str:

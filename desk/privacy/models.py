@@ -5,6 +5,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Case, Func, Q, When
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import CustomerList
@@ -51,7 +52,7 @@ class ErasureCertificate(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"certificate {self.pk}"
+        return gettext("certificate %s") % self.pk
 
     @property
     def customer_public_id(self) -> str:
@@ -158,7 +159,7 @@ class PrivacyRequest(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"request {self.pk}"
+        return gettext("request %s") % self.pk
 
     @property
     def is_open(self) -> bool:
@@ -238,4 +239,4 @@ class RetentionRule(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"rule {self.pk}"
+        return gettext("rule %s") % self.pk

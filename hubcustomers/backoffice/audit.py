@@ -3,14 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.apps import apps
 from django.db.models import QuerySet
+from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from hubcustomers.models import AuditEntry
 
 COMMAND_LINE = "(command line)"
+# How the objects are named whose name is a word and an id.
+_NAMES = frozenset(
+    f"{word} %s"
+    for word in ("callback", "card", "customer", "event", "job", "operation", "order", "request")
+)
 # How the actions read; one that is not here reads as it is stored.
 WORDS = {
     "created": _("created"),
@@ -71,6 +79,9 @@ def record_many(user: Any, objects: Sequence[Any], action: str) -> None:
 
 
 def _entry(user: Any, obj: Any, action: str, fields: Sequence[str]) -> AuditEntry:
+    # The trail keeps one language, whoever does it; name_for() says it in the reader's.
+    with translation.override(None):
+        name = str(obj)[:255]
     return AuditEntry(
         account_id=_account_of(obj),
         user=user,
@@ -78,7 +89,7 @@ def _entry(user: Any, obj: Any, action: str, fields: Sequence[str]) -> AuditEntr
         action=action,
         resource_type=obj._meta.label_lower,
         resource_id=obj.pk,
-        resource_name=str(obj)[:255],
+        resource_name=name,
         changed_fields=sorted(fields),
     )
 
@@ -95,11 +106,25 @@ def word_for(action: str) -> str:
     return str(WORDS.get(action, action))
 
 
+def name_for(name: str) -> str:
+    """Return how the kept name of an object reads, like ``customer abc12``."""
+    word, space, rest = name.partition(" ")
+    return gettext(f"{word} %s") % rest if space and f"{word} %s" in _NAMES else name
+
+
 def _account_of(obj: Any) -> int | None:
     if obj._meta.label_lower == "accounts.account":
         return int(obj.pk)
     account_id: int | None = getattr(obj, "account_id", None)
     return account_id
+
+
+def _field_names(entry: AuditEntry) -> list[str]:
+    named = {
+        field.name: str(field.verbose_name)
+        for field in apps.get_model(entry.resource_type)._meta.concrete_fields
+    }
+    return [named.get(name, name) for name in entry.changed_fields]
 
 
 def table_of(entries: QuerySet[AuditEntry]) -> dict[str, Any]:
@@ -109,7 +134,7 @@ def table_of(entries: QuerySet[AuditEntry]) -> dict[str, Any]:
             date_format(localtime(entry.created_at), "j M Y, H:i"),
             entry.user_name,
             word_for(entry.action),
-            ", ".join(entry.changed_fields) or "-",
+            ", ".join(_field_names(entry)) or "-",
         ]
         for entry in entries
     ]

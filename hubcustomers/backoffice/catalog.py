@@ -96,7 +96,52 @@ def words_of_fields() -> Iterator[str]:
 
 
 # What the theme says and has no French for.
-THEME: tuple[str, ...] = ()
+THEME = (
+    "After you've created a user, you’ll be able to edit more user options.",
+    "All applications",
+    "Apply Filters",
+    "Choose file to upload",
+    "Dark",
+    "Date",
+    "Date from",
+    "Date to",
+    "Expand row",
+    "False",
+    "Forgotten your password or username?",
+    "General",
+    "Go back",
+    "Light",
+    "Loading more results...",
+    "More actions",
+    "Next",
+    "No data",
+    "No recent searches",
+    "No results found",
+    "No results matching your query",
+    "Previous",
+    "Raw passwords are not stored, so there is no way to see this user’s password, but you can"
+    ' change the password using <a href="{}" class="text-primary-600'
+    ' dark:text-primary-500">this form</a>.',
+    "Recent searches",
+    "Reset filters",
+    "Return to site",
+    "Run",
+    "Search apps and models...",
+    "Select action",
+    "Select action to run",
+    "Select all rows",
+    "Select record",
+    "Select value",
+    "System",
+    "This item will be deleted.",
+    "This page yielded into no results. Create a new item or reset your filters.",
+    "Toggle password visibility",
+    "True",
+    "Type to search",
+    "Value",
+    "Welcome back to",
+    "You have been successfully logged out from the administration",
+)
 
 
 def read_catalog(language: str) -> Catalog:

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.admin import SimpleListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 # More choices than this belong into a search box.
 _MOST = 200
@@ -55,7 +56,7 @@ class RelatedFilter(SimpleListFilter):
 class AccountFilter(RelatedFilter):
     """Rows of one account; offered to who works in several."""
 
-    title = "account"
+    title = _("account")
     parameter_name = "account"
     field = "account"
 
@@ -67,7 +68,7 @@ class AccountFilter(RelatedFilter):
 class LocationFilter(RelatedFilter):
     """Rows of one location."""
 
-    title = "location"
+    title = _("location")
     parameter_name = "location"
     field = "location"
 
@@ -75,6 +76,6 @@ class LocationFilter(RelatedFilter):
 class CustomerListFilter(RelatedFilter):
     """Rows of one customer list."""
 
-    title = "customer list"
+    title = _("customer list")
     parameter_name = "list"
     field = "customer_list"

@@ -29,6 +29,10 @@ def translate_models() -> None:
                 text = getattr(described, name, "")
                 if text:
                     setattr(described, name, gettext_lazy(str(text)))
+            if getattr(described, "choices", None):
+                described.choices = [
+                    (value, gettext_lazy(str(text))) for value, text in described.choices
+                ]
 
 
 def words_of_models() -> Iterator[str]:
@@ -38,6 +42,8 @@ def words_of_models() -> Iterator[str]:
             for described in _described(model):
                 for name in ("verbose_name", "verbose_name_plural", "help_text"):
                     yield str(getattr(described, name, ""))
+                for _value, text in getattr(described, "choices", None) or ():
+                    yield str(text)
             for constraint in model._meta.constraints:
                 if constraint.violation_error_code:
                     yield str(constraint.violation_error_message)

@@ -7,6 +7,7 @@ from accounts.models import Connection
 from conftest import HubClient
 from customers.models import Customer, CustomerList
 from hubcustomers.backoffice.reach import Role
+from hubcustomers.models import AuditEntry
 from hubcustomers.tests.desk import Desk, staff
 
 LISTS = "/admin/customers/customerlist/"
@@ -62,6 +63,29 @@ def test_a_constraint_refuses_in_french(bistro: Connection, customer_list: Custo
     page = desk.save(path, name=customer_list.name, location=str(customer_list.location_id))
 
     assert "existe déjà" in page.content.decode()
+
+
+def test_the_trail_keeps_english_and_is_read_in_the_users_language(
+    bistro: Connection, customer: Customer
+) -> None:
+    desk = in_french(Desk(manager(bistro)))
+    path = f"/admin/customers/customer/{customer.pk}"
+
+    desk.save(f"{path}/change/", first_name="Charles")
+
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.resource_name) == ("changed", f"customer {customer.public_id}")
+    page = desk.get(f"{path}/history/").content.decode()
+    assert f"Client {customer.public_id}" in page
+    assert "modifié" in page
+    assert "prénom" in page
+
+
+def test_the_theme_speaks_french(bistro: Connection) -> None:
+    page = in_french(Desk(manager(bistro))).get(LISTS).content.decode()
+
+    assert "Système" in page
+    assert "Type to search" not in page
 
 
 def test_the_api_is_english_even_right_after_a_french_page(
