@@ -12,6 +12,8 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
+from desk.privacy.proof import KIND as PROOF
+
 _BATCH = 2000
 
 
@@ -81,6 +83,14 @@ RULES = (
         90,
         "transfer_job",
         f"finished_at < %(before)s AND {_OVER}",
+    ),
+    Rule(
+        "searches",
+        "searches for erased people that no worker ended, with what to look for",
+        1,
+        "transfer_job",
+        f"kind = '{PROOF}' AND created_at < %(before)s AND NOT {_OVER}",
+        least=1,
     ),
     Rule(
         "sessions",

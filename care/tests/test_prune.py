@@ -18,6 +18,7 @@ from accounts.models import Connection, IdempotentAnswer
 from callbacks.factories import EventFactory
 from callbacks.models import DeliveryAttempt, Event
 from care import pruning
+from desk.privacy import proof
 from hubcustomers.models import AuditEntry
 from signin.models import Session
 from transfer.factories import JobFactory
@@ -106,6 +107,17 @@ def test_what_imports_left_goes(customer_list: Any) -> None:
     # Nobody can start it any more.
     draft.refresh_from_db()
     assert draft.state == State.CANCELLED
+
+
+def test_what_to_look_for_goes_when_no_worker_comes(customer_list: Any) -> None:
+    fields = {"customer_list": customer_list, "state": State.QUEUED, "finished_at": None}
+    old, young = (JobFactory(kind=proof.KIND, **fields) for _ in range(2))
+    other = JobFactory(**fields)
+    Job.objects.filter(pk__in=[old.pk, other.pk]).update(created_at=ago(days=1.1))
+
+    assert prune()["rows"]["searches"] == 1
+
+    assert set(Job.objects.all()) == {young, other}
 
 
 def test_expired_sessions_go(client: Client) -> None:
