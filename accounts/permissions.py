@@ -26,7 +26,7 @@ class ScopePermission(BasePermission):
             raise AccessRefused("This needs a token of the whole account.")
         if view.location_only and connection.location_id is None:
             raise AccessRefused("This needs a token of one location.")
-        write = request.method not in ("GET", "HEAD")
+        write = not view.is_read
         if view.resource is not None and not connection.may(view.resource, write=write):
             needed = f"{view.resource}.{'write' if write else 'read'}"
             raise AccessRefused(f"The token's scope does not include {needed}.")

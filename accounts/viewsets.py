@@ -10,10 +10,13 @@ from accounts import idempotency
 from accounts.models import Account, Connection, Location
 from accounts.representations import represent_account, represent_location
 from hubcustomers.api.pagination import Page
-from hubcustomers.api.rendering import json_response
+from hubcustomers.api.rendering import JSONAnswer, json_response
 from hubcustomers.api.viewsets import HubViewSet
 from hubcustomers.exceptions import AccessRefused, ObjectNotFound
 from hubcustomers.public_ids import account_ids, parse_location_id
+
+# Looked up as it stands in META: the mapping of all headers is made anew for each request.
+_KEY = "HTTP_IDEMPOTENCY_KEY"
 
 
 class ConnectedViewSet(HubViewSet):
@@ -27,7 +30,7 @@ class ConnectedViewSet(HubViewSet):
 
     def _write(self, handler: Any) -> HttpResponse:
         """Do the write; a POST that carries an Idempotency-Key once, however often it comes."""
-        key = self.request.headers.get(idempotency.HEADER)
+        key = self.request.META.get(_KEY)
         if self.request.method != "POST" or key is None:
             return super()._write(handler)
         idempotency.check_key(key)
@@ -82,11 +85,8 @@ class ConnectedViewSet(HubViewSet):
 
 
 def _replayed(answer: idempotency.Answer) -> HttpResponse:
-    return HttpResponse(
-        answer.body,
-        status=answer.status,
-        headers={"Idempotency-Replayed": "true"},
-        content_type="application/json",
+    return JSONAnswer(
+        answer.body.encode(), status=answer.status, headers={"Idempotency-Replayed": "true"}
     )
 
 

@@ -44,8 +44,7 @@ class InListViewSet(ConnectedViewSet):
         number = customer_list_ids.decode(self.kwargs["customer_list_id"])
         if number is None:
             raise ObjectNotFound
-        write = self.request.method not in ("GET", "HEAD")
-        self.connection.check_list(number, write=write)
+        self.connection.check_list(number, write=not self.is_read)
         return number
 
     @cached_property

@@ -43,8 +43,8 @@ _PAGE_POLICY = page_policy()
 class PolicyMiddleware:
     """Sends policies with each page; one that the view has set itself stays.
 
-    Calls of the API leave the stack before and get ``STRICT`` there. SecurityMiddleware
-    adds Referrer-Policy and Cross-Origin-Opener-Policy to both.
+    Calls of the API leave the stack before; their answers carry all of it from the start
+    (``api/rendering.py``).
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

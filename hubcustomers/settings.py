@@ -70,9 +70,9 @@ MIDDLEWARE = [
     # First of all: whatever answers, it is named, counted and logged.
     "hubcustomers.observing.requests.ObservingMiddleware",
     "hubcustomers.api.middleware.BrowserOnlyCorsMiddleware",
-    "django.middleware.security.SecurityMiddleware",
     # Calls below /v1 leave the stack here: what follows is for pages.
     "hubcustomers.api.middleware.ApiMiddleware",
+    "django.middleware.security.SecurityMiddleware",
     "hubcustomers.policies.PolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

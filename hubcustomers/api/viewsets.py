@@ -35,6 +35,7 @@ class HubViewSet(GenericViewSet[Any]):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Return the answer to the request; no failure leaves here as an exception."""
         self.args, self.kwargs, self.format_kwarg = args, kwargs, None
+        self.is_read = request.method in _READS
         try:
             self.request = self.initialize_request(request, *args, **kwargs)
             self._refuse_large_body(request)
@@ -53,6 +54,11 @@ class HubViewSet(GenericViewSet[Any]):
         if length.isdigit() and int(length) > settings.MAX_BODY_BYTES:
             raise BodyTooLarge
 
+    def perform_authentication(self, request: Request) -> None:
+        """Find the connection; DRF would look for a user first, and here is none."""
+        for authenticator in request.authenticators or ():
+            _, request.auth = authenticator.authenticate(request) or (None, None)
+
     def _count_call(self) -> None:
         connection: Any = self.request.auth
         if connection is not None:
@@ -66,7 +72,7 @@ class HubViewSet(GenericViewSet[Any]):
     def _handle(self) -> HttpResponse:
         method = (self.request.method or "").lower()
         handler = getattr(self, method)
-        if self.request.method in _READS:
+        if self.is_read:
             response: HttpResponse = handler(self.request, *self.args, **self.kwargs)
             return response
         if method != "delete":

@@ -5,6 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from conftest import HubClient
+from hubcustomers.api.rendering import fixed_headers
 from hubcustomers.policies import page_policy
 from hubcustomers.tests.desk import sign_in
 
@@ -19,6 +20,14 @@ def test_an_answer_of_the_api_may_do_nothing(api: HubClient) -> None:
         assert r["X-Content-Type-Options"] == "nosniff"
         assert r["Referrer-Policy"] == "same-origin"
         assert r["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+def test_answers_that_come_over_tls_insist_on_it(settings) -> None:
+    assert "Strict-Transport-Security" not in fixed_headers()
+
+    settings.SECURE_HSTS_SECONDS = 3600
+
+    assert fixed_headers()["Strict-Transport-Security"] == "max-age=3600"
 
 
 @pytest.mark.parametrize("path", ["/", "/nope", "/oauth2/v1/nope", "/static/nope.js"])

@@ -393,6 +393,23 @@ def test_answers_are_utf_8(api: HubClient, customer_list: CustomerList) -> None:
     assert "Liège 🍕".encode() in r.content
 
 
+@pytest.mark.parametrize("known", ['"x"', "*"])
+def test_who_asks_for_changes_only_gets_the_whole_answer(
+    api: HubClient, customer: Customer, known: str
+) -> None:
+    # A client that did not ask so would crash on a 304; one that did can live without.
+    r = api.request("GET", customer_path(customer), headers={"If-None-Match": known})
+
+    assert r.status_code == 200
+    assert r.json() == api.get(customer_path(customer)).json()
+
+
+def test_a_host_that_is_not_ours_is_refused_however_often_it_asks(api: HubClient) -> None:
+    for host, status in (("localhost", 200), ("evil.example", 400), ("localhost", 200)) * 2:
+        r = api.request("GET", "/location", headers={"Host": host})
+        assert r.status_code == status
+
+
 # --- CORS ---------------------------------------------------------------------------
 
 

@@ -44,6 +44,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.autocommit = True
         self.run_on_commit: list[Any] = []
 
+    def close_if_unusable_or_obsolete(self) -> None:
+        """Give the connection back behind a request; what shape it is in, the pool looks."""
+        if self.connection is not None:
+            self.close()
+
     def _close(self) -> Any:
         if self.connection is not None:
             self.connection.idle_since = time.monotonic()
@@ -55,21 +60,27 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if embedded is not None and not embedded.is_joined:
             embedded.ensure()
         try:
-            connection = super().get_new_connection(conn_params)
+            connection = self._dial(conn_params)
         except psycopg.OperationalError:
             if embedded is None:
                 raise
             # Nobody answered: it may have died while this process had no connection.
             embedded.ensure()
-            connection = super().get_new_connection(conn_params)
+            connection = self._dial(conn_params)
         while getattr(connection, "_pool", None) and _was_cut(connection):
             # A restart cuts the whole pool; without this each of them would cost a request.
             connection.close()
             if embedded is not None:
                 embedded.ensure()
             connection._pool.putconn(connection)  # which makes another in its place
-            connection = super().get_new_connection(conn_params)
+            connection = self._dial(conn_params)
         return connection
+
+    def _dial(self, conn_params: dict[str, Any]) -> Any:
+        pool = self._connection_pools.get(self.alias)
+        if pool is None or pool.closed:
+            return super().get_new_connection(conn_params)
+        return pool.getconn()
 
 
 def _was_cut(connection: Any) -> bool:
