@@ -351,8 +351,10 @@ def _represent_customer(row: OrderRow) -> dict[str, Any] | None:
 def _represent_operations(text: JSONText | None) -> list[dict[str, Any]]:
     return [
         {
-            **operation,
+            "name": operation["name"],
+            "ref": operation["ref"],
             "delta": plain_decimal(operation["delta"]),
+            "reason": operation["reason"],
             "new_balance": plain_decimal(operation["new_balance"]),
         }
         for operation in (orjson.loads(text) if text else [])
