@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -92,6 +93,31 @@ WITH wanted AS (
 )
 SELECT card_id, id FROM operation
 """
+
+# What another hub has posted. Nothing is written where the card has moved on.
+_COPY = """
+WITH card AS (
+    UPDATE loyalty_loyaltycard SET balance = %(balance)s, last_sequence = %(after)s + %(count)s
+    WHERE id = %(card)s AND account_id = %(account)s AND customer_list_id = %(list)s
+        AND last_sequence = %(after)s AND balance = %(before)s AND joined_into_id IS NULL
+    RETURNING id)
+INSERT INTO loyalty_loyaltyoperation
+    (account_id, card_id, sequence, delta, new_balance, reason, created_at)
+SELECT %(account)s, id, %(after)s + nth, delta, new_balance, reason, created_at
+FROM card, unnest(%(deltas)s::numeric[], %(balances)s::numeric[], %(reasons)s::text[],
+    %(moments)s::timestamptz[]) WITH ORDINALITY
+    AS told (delta, new_balance, reason, created_at, nth) ORDER BY nth
+"""
+
+
+@dataclass(frozen=True)
+class Told:
+    """An operation as another hub has posted it, with the balance that it led to there."""
+
+    delta: Decimal
+    new_balance: Decimal
+    reason: str | None
+    created_at: datetime
 
 
 @dataclass(frozen=True)
@@ -278,6 +304,56 @@ def open_cards(
     with connection.cursor() as cursor:
         cursor.execute(_OPEN.format(source=source), bound)
         return int(cursor.fetchone()[0])
+
+
+def copy_history(
+    place: CardPlace,
+    history: Sequence[Told],
+    *,
+    after: int,
+    balance: Decimal,
+    caused_by: int | None = None,
+) -> bool:
+    """Add operations of another hub to a card, oldest first, each with its own time.
+
+    The first one continues the card's ``balance``, ``after`` so many operations.
+
+    Returns:
+        False where the card has moved on meanwhile; nothing is written then.
+
+    Raises:
+        InvalidField: The chain is broken, or the balance would have too many digits.
+    """
+    expected = balance
+    for told in history:
+        expected += told.delta
+        if told.new_balance != expected:
+            raise InvalidField("new_balance", f"must be {expected:f}, not {told.new_balance:f}")
+    values: dict[str, Any] = {
+        "account": place.account_id,
+        "list": place.list_id,
+        "card": place.card_id,
+        "after": after,
+        "before": balance,
+        "balance": expected,
+        "count": len(history),
+        "deltas": [told.delta for told in history],
+        "balances": [told.new_balance for told in history],
+        "reasons": [told.reason for told in history],
+        "moments": [told.created_at for told in history],
+    }
+    with customer_update(
+        account_id=place.account_id,
+        customer_list_id=place.list_id,
+        customer_id=lambda: _customer_of(place),
+        caused_by=caused_by,
+    ):
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(_COPY, values)
+                return bool(cursor.rowcount)
+        except DataError as error:
+            raise InvalidField("delta", "would take the balance out of its range") from error
 
 
 def post_untold(place: CardPlace, *, delta: Decimal, reason: str) -> int:

@@ -8,7 +8,7 @@ from django.db import connection
 from customers.clues import clues_of, telling_sql
 from customers.erasure import Erased
 from customers.models import Customer
-from transfer.models import RefusedRow, StagedRow
+from transfer.models import Pulled, RefusedRow, StagedRow
 
 
 def erase_rows_of_many(erased: Sequence[Erased], caused_by: int | None) -> None:
@@ -40,3 +40,18 @@ def erase_rows(customer: Customer, caused_by: int | None, before: Mapping[str, A
                 f" AND {condition}",
                 {**bound, "account": customer.account_id},
             )
+
+
+def forget_fingerprints(erased: Sequence[Erased], caused_by: int | None) -> None:
+    """Forget the hashes of what was copied of these customers from another server."""
+    numbers = [customer.pk for customer, _before in erased]
+    Pulled.objects.for_account(erased[0].customer.account_id).filter(
+        kind=Pulled.Kind.CUSTOMER, local_id__in=numbers
+    ).update(fingerprint="")
+
+
+def forget_fingerprint(
+    customer: Customer, caused_by: int | None, before: Mapping[str, Any]
+) -> None:
+    """Do as ``forget_fingerprints`` for one customer."""
+    forget_fingerprints([Erased(customer, before)], caused_by)

@@ -192,3 +192,47 @@ class ListMapping(TenantModel):
 
     def __str__(self) -> str:
         return f"mapping of list {self.customer_list_id}"
+
+
+class Pulled(TenantModel):
+    """One object of another server that was copied here, or a list that is being copied.
+
+    It holds nothing of a person: ids, and how far the copying is.
+    """
+
+    class Kind(models.TextChoices):
+        """What it is."""
+
+        LIST = "list", _("customer list")
+        CUSTOMER = "customer", _("customer")
+        CARD = "card", _("loyalty card")
+
+    # The server and the account there.
+    source = models.CharField(max_length=255)
+    kind = models.CharField(max_length=10, choices=Kind)
+    remote_id = models.CharField(max_length=64)
+    # The row here; what is in a deleted list is copied again.
+    local_id = models.BigIntegerField()
+    # Keyed hash of what was copied last; empty when it must be looked at again.
+    fingerprint = models.CharField(max_length=64, default="")
+    # Of a list: the cursor where an interrupted run stopped. Of a card: its last operation
+    # there, and how many operations it got from there.
+    state = models.JSONField(default=dict)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "source", "kind", "remote_id"], name="transfer_pulled_uniq"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=["list", "customer", "card"]), name="transfer_pulled_kind_chk"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["account", "kind", "local_id"], name="transfer_pulled_local_idx")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.remote_id}"

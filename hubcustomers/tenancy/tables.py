@@ -62,6 +62,7 @@ LOCAL_TABLES = {
     "transfer_grantedcard",
     "transfer_job",
     "transfer_listmapping",
+    "transfer_pulled",
     "transfer_refusedrow",
     "transfer_stagedrow",
 }

@@ -103,6 +103,7 @@ PARTS = (
     # Users belong to a hub; their names stand in the rows.
     Part("hubcustomers_auditentry", without=("user_id",)),
     Part("transfer_listmapping"),
+    Part("transfer_pulled"),
 )
 
 LEFT_OUT = {

@@ -23,6 +23,7 @@ from loyalty import ledger
 from loyalty.factories import LoyaltyCardFactory, post
 from orders.factories import place_order
 from transfer.imports import save_mapping
+from transfer.models import Pulled
 
 HOSTILE = "tab\t line\n return\r back\\slash \\N \\. ' \" é\u202e\U0001f600"
 
@@ -97,6 +98,9 @@ def full_account(bistro: Any) -> Any:
         account=account, customer_list=own, customer=customer, client=client, ref=HOSTILE
     )
     _others(account, bistro, customer)
+    Pulled.objects.create(
+        account=account, source="x", kind="card", remote_id="abc12", local_id=card.pk
+    )
     save_mapping(own, {"Mail": "email"})
     audit.record(None, own, "exported")
     return account

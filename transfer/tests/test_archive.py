@@ -72,6 +72,7 @@ def test_each_table_of_an_account_is_in_the_archive_or_left_out_with_a_reason() 
         if owned or table in REFERENCE_TABLES | ACCOUNT_TABLES:
             assert table in told, f"Is {table} in archives? See transfer/archive/parts.py."
     assert not {part.table for part in PARTS} & set(LEFT_OUT)
+    assert len({part.table for part in PARTS}) == len(PARTS)
     assert all(part.columns[0] == "id" for part in PARTS)
 
 

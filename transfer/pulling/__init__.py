@@ -1,0 +1,1 @@
+"""Moving in: copying what another server holds, through its API (docs/move-in.md)."""
