@@ -94,7 +94,7 @@ PAGES = {
     "callbacks_event_discard": Page("manager operator"),
     "customers_customer_anonymise": Page("manager privacy", asks=True),
     "customers_customer_erase": Page("manager privacy", asks=True),
-    "customers_customer_grant": Page("manager"),
+    "customers_customer_grant": Page("manager", asks=True),
     "customers_customer_merge": Page("manager"),
     "customers_customer_unmerge": Page("manager"),
     "customers_customer_reveal": Page("support"),
@@ -115,7 +115,7 @@ PAGES = {
     "transfer_job_begin": Page("manager"),
     "transfer_job_cancel": Page("manager"),
     "transfer_job_columns": Page("manager"),
-    "transfer_job_void_grant": Page("manager", there=False),
+    "transfer_job_void_grant": Page("manager", asks=True, there=False),
     "transfer_job_refused": Page("manager", asks=True),
 }
 # Open to whoever asks; the rest of the site is for staff.
