@@ -14,7 +14,7 @@ from django.test import Client as DjangoClient
 
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.tests.admin_matrix import MODELS, OPEN, PAGES_FOUND, UNPROVEN, Found, unknown
-from hubcustomers.tests.desk import Desk, member_desk, staff
+from hubcustomers.tests.desk import Desk, boss_desk, member_desk, staff
 from hubcustomers.tests.planting import OURS, PHONES, THEIRS, everything, plant
 
 each_role = pytest.mark.parametrize("role", Role.values)
@@ -123,6 +123,16 @@ def test_a_role_opens_what_the_tables_say_and_nothing_else(
         assert_nothing_of(theirs, answer, found)
 
     assert everything() == before
+
+
+@each_model
+def test_a_superuser_opens_whatever_somebody_may(model: str, theirs: SimpleNamespace) -> None:
+    desk, row = boss_desk(), row_of(theirs, model).pk
+
+    for found in pages_of(model):
+        opened = {200, 302} if found.page.there else {404}
+        status = desk.get(address(found, row)).status_code
+        assert status in opened | (set() if found.page.roles else {403}), found.name
 
 
 @each_model

@@ -331,9 +331,6 @@ def test_a_manager_elsewhere_may_no_more_than_the_role_says_here(
 def test_a_superuser_sees_every_account(model, ours, theirs) -> None:
     desk = boss_desk()
 
-    for page in pages_of(model, theirs.rows[model]):
-        assert desk.get(page).status_code in {200, 302, 403}, page
-
     for page in (list_url(model), url(theirs.rows[model])):
         answer = desk.get(page)
         assert answer.status_code == 200
