@@ -38,7 +38,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "admin/hub/security/overview.html",
         title=_("Your security"),
         factor=factor,
-        set_up_at=factor and date_format(localtime(factor.created_at), "j M Y"),
+        set_up_at=factor and date_format(localtime(factor.created_at), _("j M Y")),
         codes_left=factors.codes_left(user),
         tables=[_table_of(places)],
         elsewhere=any(not place.is_here for place in places),
@@ -60,7 +60,7 @@ def _table_of(places: list[Place]) -> dict[str, Any]:
 
 
 def _at(when: datetime) -> str:
-    return date_format(localtime(when), "j M Y, H:i")
+    return date_format(localtime(when), _("j M Y, H:i"))
 
 
 def password(request: HttpRequest) -> HttpResponse:

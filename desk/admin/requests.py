@@ -142,12 +142,12 @@ class PrivacyRequestAdmin(ScopedModelAdmin):
     @column(_("received"))
     def received(self, obj: PrivacyRequest) -> str:
         """Return the day it came."""
-        return date_format(obj.received_on, "j M Y")
+        return date_format(obj.received_on, gettext("j M Y"))
 
     @column(_("due"), label=_COLOURS)
     def due(self, obj: PrivacyRequest) -> tuple[str, str]:
         """Return the day it must be answered by, and how urgent that is."""
-        day = date_format(obj.due_on, "j M Y")
+        day = date_format(obj.due_on, gettext("j M Y"))
         if not obj.is_open:
             return "closed", day
         left = (obj.due_on - requests.today_in(obj.account)).days

@@ -131,7 +131,7 @@ def table_of(entries: QuerySet[AuditEntry]) -> dict[str, Any]:
     """Return the entries as a table of an object's page."""
     rows = [
         [
-            date_format(localtime(entry.created_at), "j M Y, H:i"),
+            date_format(localtime(entry.created_at), gettext("j M Y, H:i")),
             entry.user_name,
             word_for(entry.action),
             ", ".join(_field_names(entry)) or "-",

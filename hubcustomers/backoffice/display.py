@@ -14,6 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
 from django.utils.timezone import localtime
+from django.utils.translation import gettext
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
@@ -39,7 +40,7 @@ def local(when: datetime | None, place: Any) -> str:
     """Return the time as the clocks of a location or an account show it."""
     if when is None:
         return "-"
-    text = date_format(localtime(when, ZoneInfo(place.timezone)), "j M Y, H:i")
+    text = date_format(localtime(when, ZoneInfo(place.timezone)), gettext("j M Y, H:i"))
     # On one line, however narrow the column.
     return text.replace(" ", "\u00a0")
 
