@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from customers.filters import CustomerFilter
@@ -61,6 +61,7 @@ class Wanted:
         anonymised: Only anonymised customers, or only the others; None for all.
         consent: Only who consents to both of these: sms_marketing, email_marketing.
         card_id: Of operations, only those of this card.
+        only: Only customers among these; None for all.
     """
 
     customer_list: CustomerList
@@ -71,6 +72,8 @@ class Wanted:
     anonymised: bool | None = None
     consent: tuple[str, ...] = ()
     card_id: int | None = None
+
+    only: "QuerySet[Customer] | None" = None
 
     @property
     def account_id(self) -> int:
@@ -139,6 +142,8 @@ def _customers(wanted: Wanted) -> Any:
         rows = rows.filter(any_of(alternatives))
     if wanted.anonymised is not None:
         rows = rows.filter(anonymised=wanted.anonymised)
+    if wanted.only is not None:
+        rows = rows.filter(pk__in=wanted.only.order_by().values("pk"))
     return rows.filter(**dict.fromkeys(wanted.consent, True))
 
 

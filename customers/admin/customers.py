@@ -74,7 +74,8 @@ class CustomerAdmin(ScopedModelAdmin):
         # "access" is giving a person all that is held on them, "erase" erasing with a proof;
         # these, "merge", and "grant", giving points to all of a list, are for pages of apps
         # further up.
-        Role.MANAGER: EDIT | {"anonymise", "read", "access", "erase", "merge", "unmerge", "grant"},
+        Role.MANAGER: EDIT
+        | {"anonymise", "read", "access", "erase", "export", "merge", "unmerge", "grant"},
         Role.SUPPORT: VIEW | {"reveal"},
         Role.PRIVACY: VIEW | {"change", "anonymise", "read", "access", "erase"},
     }

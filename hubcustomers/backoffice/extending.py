@@ -11,6 +11,18 @@ View = Callable[[Any, HttpRequest, str], HttpResponse]
 ListView = Callable[[Any, HttpRequest], HttpResponse]
 
 
+def add_action(model_admin: type[ScopedModelAdmin], act: Any, *, right: str) -> None:
+    """Give the list page a further action on selected rows, for who has the right to it.
+
+    Args:
+        model_admin: Of the rows; its ``role_may`` says who has the right.
+        act: The action, under ``@admin.action(…, permissions=[right])``.
+        right: A word like ``export``.
+    """
+    _add(model_admin, act, right)
+    model_admin.actions = (*(model_admin.actions or ()), act.__name__)
+
+
 def add_page(
     model_admin: type[ScopedModelAdmin],
     view: View,

@@ -5,18 +5,21 @@ from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.http import HttpRequest, StreamingHttpResponse
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Client
+from customers.admin.customers import CustomerAdmin
 from customers.admin.lists import CustomerListAdmin, place_of
 from customers.filters import CustomerFilter
-from customers.models import CustomerList
+from customers.models import Customer, CustomerList
 from hubcustomers.backoffice import pages
-from hubcustomers.backoffice.asked_again import asks_again
+from hubcustomers.backoffice.asked_again import asked_again, asks_again
 from hubcustomers.backoffice.display import button
-from hubcustomers.backoffice.extending import add_page
+from hubcustomers.backoffice.extending import add_action, add_page
 from hubcustomers.exceptions import InvalidField
 from loyalty.admin import LoyaltyCardAdmin
 from loyalty.models import LoyaltyCard
@@ -87,6 +90,25 @@ def send(text: Iterator[str], *, name: str, form: str) -> StreamingHttpResponse:
     return response
 
 
+@admin.action(description=_("Export as CSV"), permissions=["export"])
+def export_selected(
+    model_admin: Any, request: HttpRequest, queryset: QuerySet[Customer]
+) -> HttpResponse | StreamingHttpResponse | None:
+    """Send the customers that were selected, or all that the filters show."""
+    asked = asked_again(request)
+    if asked is not None:
+        return asked
+    lists = set(queryset.order_by().values_list("customer_list_id", flat=True).distinct()[:2])
+    if len(lists) != 1:
+        text = _("A file holds customers of one list: filter by customer list first.")
+        model_admin.message_user(request, text, messages.ERROR)
+        return None
+    found = CustomerList.objects.select_related("account", "location").get(pk=lists.pop())
+    model_admin.audit(request, found, "exported")
+    rows = export_at_one_moment("customers", Wanted(customer_list=found, only=queryset), "csv")
+    return send(rows, name=f"customers-{found.public_id}.csv", form="csv")
+
+
 @button(_("Operations as a file"), icon="download", permission="export")
 @asks_again
 def export_card(model_admin: Any, request: HttpRequest, object_id: str) -> Any:
@@ -113,3 +135,4 @@ def export_card(model_admin: Any, request: HttpRequest, object_id: str) -> Any:
 
 add_page(CustomerListAdmin, export_list, right="export")
 add_page(LoyaltyCardAdmin, export_card, right="export")
+add_action(CustomerAdmin, export_selected, right="export")
