@@ -30,8 +30,12 @@ BATCH_ROWS_WITH_EVENTS = 500
 # Cells kept of one batch in case a row is refused; rows may be a megabyte each.
 _BATCH_BYTES = 32 * 1024 * 1024
 _TRIES = 3
-# The tables that grow, and from how many rows on it matters what PostgreSQL knows of them.
-_FILLED = ("customers_customer", "customers_customerprivateref", "loyalty_loyaltycard")
+# What grows and is looked through, and from how many rows on it matters what is known of it.
+_FILLED = (
+    "customers_customer (account_id, customer_list_id, id, email_folded, phone)",
+    "customers_customerprivateref (account_id, customer_list_id, client_id, customer_id, ref)",
+    "loyalty_loyaltycard (account_id, customer_list_id, customer_id, name, ref)",
+)
 _FIRST_COUNT = 5_000
 MATCHES = ("private_ref", "email", "phone")
 ON_DUPLICATE = ("skip", "update", "error")
