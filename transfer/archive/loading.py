@@ -232,7 +232,8 @@ def _move_sequence(cursor: Any, entry: PartEntry) -> None:
     """Let the table's next number be behind those of the archive; it never moves back."""
     cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [entry.table])
     name = cursor.fetchone()[0]
-    cursor.execute(f"SELECT last_value FROM {name}")
+    # One that was never asked says 1, and has not given it yet.
+    cursor.execute(f"SELECT last_value - (NOT is_called)::int FROM {name}")
     if cursor.fetchone()[0] < entry.last_id:
         cursor.execute("SELECT setval(%s::regclass, %s)", [name, entry.last_id])
 
