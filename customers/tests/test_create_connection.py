@@ -6,6 +6,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from accounts.models import AccessToken, Account, Client, Connection, Location
 from conftest import HubClient
@@ -296,3 +297,11 @@ def test_account_and_client_must_be_named(missing: str) -> None:
     sentence = refusal(*next(iter(given.items())))
 
     assert missing in sentence
+
+
+def test_a_database_without_tables_is_told_in_a_sentence() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL search_path TO pg_catalog")
+
+    with pytest.raises(CommandError, match=r"has no tables yet: run manage\.py migrate"):
+        run("--account", "Bistro", "--client", "Till")

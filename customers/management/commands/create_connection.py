@@ -8,11 +8,14 @@ from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
+from django.db import ProgrammingError, transaction
 
 from accounts import services
 from accounts.tokens import issue_token
 from customers.services import get_list
+from hubcustomers.api.errors import sqlstate
+
+_NO_SUCH_TABLE = "42P01"
 
 
 class Command(BaseCommand):
@@ -52,7 +55,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Create the connection and print it."""
-        granted = self.connect(**options)
+        try:
+            granted = self.connect(**options)
+        except ProgrammingError as error:
+            if sqlstate(error) != _NO_SUCH_TABLE:
+                raise
+            raise CommandError(
+                "The database has no tables yet: run manage.py migrate, or ./script/server once."
+            ) from error
         if options["json"]:
             self.stdout.write(json.dumps(granted))
             return
