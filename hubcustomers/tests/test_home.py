@@ -141,6 +141,16 @@ def test_the_charts_tell_days_weeks_and_places(
     assert chart(context, "Deliveries").rows[-1][1:] == ["2", "2"]
 
 
+def test_the_table_of_a_chart_says_what_its_columns_are(desk: Desk, card: LoyaltyCard) -> None:
+    post(card, "5.5")
+    counted(desk)
+
+    page = home(desk).content.decode()
+
+    for header in ("Week from", "Earned", "Used"):
+        assert f'<th scope="col">{header}</th>' in page
+
+
 def undelivered_once(bistro: Connection) -> Event:
     return Event.objects.first() or undelivered(bistro)
 
