@@ -105,7 +105,8 @@ def test_many_are_anonymised_in_few_statements(
 ) -> None:
     customers = [CustomerFactory(customer_list=customer_list) for _ in range(20)]
 
-    with django_assert_max_num_queries(10):
+    # One for each place that may hold somebody, whatever their number.
+    with django_assert_max_num_queries(11):
         assert anonymise_customers(customers) == 20
     assert anonymise_customers(customers) == 0
 

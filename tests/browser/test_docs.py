@@ -19,10 +19,10 @@ def test_the_page_calls_the_hub_with_the_token_that_is_typed_in(
 ) -> None:
     page = open_page()
     page.goto("/docs")
-    page.get_by_role("button", name="Authorize").click()
-    page.get_by_label("Value:").fill(api.token)
-    page.locator(".auth-btn-wrapper").get_by_role("button", name="Apply credentials").click()
-    page.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Authorize", exact=True).click()
+    page.locator("form", has_text="X-Access-Token").get_by_label("Value:").fill(api.token)
+    page.locator("form", has_text="X-Access-Token").get_by_label("Apply credentials").click()
+    page.get_by_role("button", name="Close").first.click()
 
     page.get_by_text("Retrieve a customer list", exact=True).click()
     page.get_by_role("button", name="Try it out").click()
