@@ -36,21 +36,13 @@ class _Strict(OpenApiSerializerFieldExtension):
     match_subclasses = True
     target: Any
 
-    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
-        """Return the schema of the field's values."""
-        return self.schema(auto_schema)
-
-    def schema(self, auto_schema: AutoSchema) -> Schema:
-        """Return the schema of the field's values."""
-        raise NotImplementedError
-
 
 class TextSchema(_Strict):
     """A text of some length."""
 
     target_class = fields.Text
 
-    def schema(self, auto_schema: AutoSchema) -> Schema:
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
         """Return the schema of the field's values."""
         one_line = self.target.refused is not fields.UNSTORABLE
         pattern = _ONE_LINE if one_line else _STORABLE
@@ -63,7 +55,7 @@ class NameSchema(_Strict):
     target_class = fields.Name
     priority = 1
 
-    def schema(self, auto_schema: AutoSchema) -> Schema:
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
         """Return the schema of the field's values."""
         return {"type": "string", "maxLength": self.target.max_length, "pattern": _NOT_BLANK}
 
@@ -74,7 +66,7 @@ class OneOfSchema(_Strict):
     target_class = fields.OneOf
     priority = 1
 
-    def schema(self, auto_schema: AutoSchema) -> Schema:
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
         """Return the schema of the field's values."""
         must = isinstance(self.target, order_fields.Status)
         return {"type": "string", "enum": [*self.target.choices, *([] if must else _NONE)]}
@@ -86,7 +78,7 @@ class CountrySchema(_Strict):
     target_class = fields.Country
     priority = 1
 
-    def schema(self, auto_schema: AutoSchema) -> Schema:
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
         """Return the schema of the field's values."""
         return {"type": "string", "enum": [*sorted(COUNTRY_CODES), *_NONE]}
 
@@ -96,7 +88,7 @@ class BooleanSchema(_Strict):
 
     target_class = fields.Boolean
 
-    def schema(self, auto_schema: AutoSchema) -> Schema:
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
         """Return the schema of the field's values."""
         return {"type": "boolean"}
 
@@ -106,7 +98,7 @@ class DateSchema(_Strict):
 
     target_class = fields.Date
 
-    def schema(self, auto_schema: AutoSchema) -> Schema:
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
         """Return the schema of the field's values."""
         return {"anyOf": [{"type": "string", "format": "date"}, {"const": ""}]}
 
@@ -116,7 +108,7 @@ class DecimalSchema(_Strict):
 
     target_class = fields.PlainDecimal
 
-    def schema(self, auto_schema: AutoSchema) -> Schema:
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
         """Return the schema of the field's values."""
         field = self.target
         positive = isinstance(field, order_fields.PositiveDecimal)
@@ -140,7 +132,7 @@ class CustomFieldsSchema(_Strict):
 
     target_class = fields.CustomFields
 
-    def schema(self, auto_schema: AutoSchema) -> Schema:
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
         """Return the schema of the field's values."""
         return {"type": "object", "description": "Any data, at most 8 KB as JSON."}
 
@@ -150,7 +142,7 @@ class MoneySchema(_Strict):
 
     target_class = order_fields.Money
 
-    def schema(self, auto_schema: AutoSchema) -> Schema:
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
         """Return the schema of the field's values."""
         pattern = MONEY_OR_LESS if self.target.negative else MONEY
         return {"type": "string", "pattern": pattern, "examples": ["9.00 EUR"]}
@@ -161,7 +153,7 @@ class MomentSchema(_Strict):
 
     target_class = order_fields.Moment
 
-    def schema(self, auto_schema: AutoSchema) -> Schema:
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
         """Return the schema of the field's values."""
         text = {"type": "string", "pattern": TIME, "examples": ["2020-01-18T17:15:11+01:00"]}
         return {"anyOf": [text, {"const": ""}]}
@@ -184,7 +176,7 @@ class ArraySchema(_SeveralSchema):
 
     target_class = order_fields.ArrayOf
 
-    def schema(self, auto_schema: AutoSchema) -> Schema:
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
         """Return the schema of the field's values."""
         most = self.target.max_count
         return {"type": "array", "items": self.of(auto_schema), "maxItems": most}
@@ -195,7 +187,7 @@ class MapSchema(_SeveralSchema):
 
     target_class = order_fields.MapOf
 
-    def schema(self, auto_schema: AutoSchema) -> Schema:
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
         """Return the schema of the field's values."""
         return {
             "type": "object",
@@ -210,7 +202,7 @@ class CallbackUrlSchema(_Strict):
     target_class = CallbackUrl
     priority = 1
 
-    def schema(self, auto_schema: AutoSchema) -> Schema:
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
         """Return the schema of the field's values."""
         return {"type": "string", "maxLength": self.target.max_length, "pattern": "^(https?://|$)"}
 
@@ -220,7 +212,7 @@ class EventSelectionSchema(_Strict):
 
     target_class = EventSelection
 
-    def schema(self, auto_schema: AutoSchema) -> Schema:
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
         """Return the schema of the field's values."""
         return {
             "type": "object",
