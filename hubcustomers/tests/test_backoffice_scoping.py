@@ -141,10 +141,15 @@ def test_a_search_finds_nothing_foreign(model, ours, theirs) -> None:
 def test_a_field_other_than_the_key_names_no_row(model, ours, theirs) -> None:
     desk = member_desk(ours.account)
     row = theirs.rows[model]
+    # A count in the row may happen to be the key of another, which is that other's to show.
+    other_keys = {str(key) for key in model._base_manager.values_list("pk", flat=True)}
+    other_keys.remove(str(row.pk))
     before = everything()
 
     for field in model._meta.concrete_fields:
         value = getattr(row, field.attname)
+        if str(value) in other_keys:
+            continue
         page = reverse(list_url_name(model), args=[str(value).replace("/", "_") or "x"])
         for answer in (
             desk.get(page, _to_field=field.name),
