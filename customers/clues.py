@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -50,15 +50,16 @@ class Clue:
         return re.compile(whole, re.IGNORECASE)
 
 
-def clues_of(values: dict[str, Any], *, country: str | None) -> list[Clue]:
+def clues_of(values: Mapping[str, Any], *, country: str | None) -> list[Clue]:
     """Return what to look for.
 
     Args:
-        values: The person's fields before they were erased.
+        values: The person's fields before they were erased; a list where a field had several
+            values.
         country: Where a national phone number is at home, two letters.
     """
     clues = []
-    for name, value in values.items():
+    for name, value in _one_by_one(values):
         text = "" if value is None else str(value).strip()
         if not text or name in KEPT_FIELDS:
             continue
@@ -75,6 +76,17 @@ def clues_of(values: dict[str, Any], *, country: str | None) -> list[Clue]:
             forms = [f"{form}0*" for form in forms]
         clues.append(Clue(name, tells, forms))
     return clues
+
+
+def fields_of(clues: Iterable[Clue]) -> list[str]:
+    """Return whose values the clues are, each once."""
+    return list(dict.fromkeys(clue.field for clue in clues))
+
+
+def _one_by_one(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        for each in value if isinstance(value, list) else [value]:
+            yield name, each
 
 
 def _forms(text: str) -> list[str]:
@@ -140,13 +152,28 @@ def _without_zeros(number: str) -> str:
     return number.rstrip("0").rstrip(".") if "." in number else number
 
 
-def values_of(customer: Customer) -> dict[str, str]:
-    """Return what anonymising will erase, to be kept until it is proved erased."""
-    return {
-        name: _without_zeros(str(value)) if isinstance(value, Decimal) else str(value)
-        for name in ANONYMISED_FIELDS
-        if (value := getattr(customer, name)) not in (None, "")
-    }
+def values_of(*customers: Customer) -> dict[str, str | list[str]]:
+    """Return what anonymising will erase, to be kept until it is proved erased.
+
+    Args:
+        customers: The person's rows: one, and those that were merged into it.
+
+    Returns:
+        Fields by name; a list where the rows differ.
+    """
+    values: dict[str, str | list[str]] = {}
+    for name in ANONYMISED_FIELDS:
+        found = {_text_of(getattr(customer, name)): None for customer in customers}
+        texts = [text for text in found if text]
+        if texts:
+            values[name] = texts[0] if len(texts) == 1 else texts
+    return values
+
+
+def _text_of(value: Any) -> str:
+    if value is None:
+        return ""
+    return _without_zeros(str(value)) if isinstance(value, Decimal) else str(value)
 
 
 class Haystack:

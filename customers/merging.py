@@ -141,6 +141,12 @@ def link(survivor: Customer, merged: Customer) -> list[int]:
     return numbers
 
 
+def rows_of_person(customer: Customer) -> list[Customer]:
+    """Return the customer, and those that were merged into it."""
+    rows = Customer.with_merged.for_account(customer.account_id)
+    return [customer, *rows.filter(merged_into_id=customer.pk).order_by("pk")]
+
+
 def unlink(merged: Customer, stood_for: list[int]) -> None:
     """Let the customer stand for itself again, and for those it stood for before."""
     rows = Customer.with_merged.for_account(merged.account_id)

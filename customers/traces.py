@@ -51,11 +51,20 @@ WHERE key.contype = 'f' AND target_column.attname = 'id'
 """
 
 
+def _rows_of_person(customer_id: int) -> list[int]:
+    """Return the customer, and who was merged into it."""
+    merged = Customer.with_merged.filter(merged_into_id=customer_id)
+    return [customer_id, *merged.order_by("pk").values_list("pk", flat=True)]
+
+
 def own_rows(customer_id: int) -> dict[str, set[int]]:
-    """Return the ids of the customer's rows by table: whatever refers to it, at any depth."""
+    """Return the ids of the customer's rows by table: whatever refers to it, at any depth.
+
+    Those of who was merged into it are its own too.
+    """
     references = _rows(_REFERENCES)
     own: dict[str, set[int]] = {}
-    _follow(own, references, Customer._meta.db_table, {customer_id})
+    _follow(own, references, Customer._meta.db_table, set(_rows_of_person(customer_id)))
     # Events name what they tell without a key.
     for resource_type, table in (("customer", Customer._meta.db_table), ("order", "orders_order")):
         events = Event.objects.filter(
@@ -190,11 +199,12 @@ def pieces(
         begin: The table and its block to go on with, as the last piece's ``next`` says.
         size: How many blocks a piece has.
     """
+    person = _rows_of_person(customer_id)
     own = own_rows(customer_id)
     for table in _tables():
         if table.name < begin[0]:
             continue
-        looker = _Looker(table, clues, customer_id, own.get(table.name, set()))
+        looker = _Looker(table, clues, person, own.get(table.name, set()))
         first = begin[1] if table.name == begin[0] else 0
         if first and first >= table.blocks:
             continue
@@ -223,16 +233,17 @@ def _tables() -> list[_Table]:
 class _Looker:
     """Looks through one table: PostgreSQL finds the rows, then their columns are judged."""
 
-    def __init__(self, table: _Table, clues: list[Clue], customer_id: int, own: set[int]) -> None:
+    def __init__(self, table: _Table, clues: list[Clue], person: list[int], own: set[int]) -> None:
+        public_ids = "|".join(customer_ids.encode(number) for number in person)
         self.table = table
         self.clues = clues
         self.own = own
-        self.public_id = re.compile(rf"(?<!\w){customer_ids.encode(customer_id)}(?!\w)")
+        self.public_id = re.compile(rf"(?<!\w)(?:{public_ids})(?!\w)")
         self.values: dict[str, Any] = {
             "telling": "|".join(form for clue in clues if clue.tells for form in clue.forms),
             "first": _either(clues, "first_name"),
             "last": _either(clues, "last_name"),
-            "public_id": rf"\m{customer_ids.encode(customer_id)}\M",
+            "public_id": rf"\m(?:{public_ids})\M",
             "own": sorted(own),
         }
 

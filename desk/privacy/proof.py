@@ -16,7 +16,8 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
 from customers import services
-from customers.clues import Clue, clues_of, values_of
+from customers.clues import Clue, clues_of, fields_of, values_of
+from customers.merging import rows_of_person
 from customers.models import Customer
 from customers.traces import blocks_of_all, pieces
 from desk.privacy.models import ErasureCertificate
@@ -48,7 +49,7 @@ def erase(customer: Customer, *, user: Any) -> Job | None:
         ObjectNotFound: The customer is gone.
     """
     locked = services.lock_customer(customer.account_id, customer.customer_list_id, customer.pk)
-    values = values_of(locked)
+    values = values_of(*rows_of_person(locked))
     country = locked.country or locked.account.country
     if not services.anonymise_customer(locked):
         return None
@@ -111,7 +112,7 @@ def _certify(job: Job, clues: list[Clue]) -> None:
         erased_at=_erased_at(job),
         user_id=job.user_id,
         user_name=job.user_name,
-        fields=[clue.field for clue in clues],
+        fields=fields_of(clues),
         tables=noted["tables"],
         columns=noted["columns"],
         found=noted["found"],

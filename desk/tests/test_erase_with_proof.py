@@ -8,8 +8,10 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from accounts.models import Connection
+from customers.factories import CustomerFactory
 from customers.models import Customer
 from desk.factories import certificate_of
+from desk.merging.factories import merge
 from desk.privacy import proof
 from desk.privacy.models import ErasureCertificate
 from hubcustomers.backoffice.reach import Role
@@ -99,6 +101,20 @@ def test_what_was_forgotten_is_told_by_place_without_the_value(
     assert "orders_order.customer_notes: 1" in read
     assert "not proved" in read
     assert "charles.moore" not in json.dumps(certificate.found) + all_text()
+
+
+def test_who_was_merged_into_the_person_is_searched_for_too(officer: Desk, known: Customer) -> None:
+    merged = CustomerFactory(customer_list=known.customer_list, email="moore@other-mail.org")
+    merge(known, merged)
+    Order.objects.for_account(known.account).update(customer_notes="Ask moore@other-mail.org")
+
+    erase(officer, known)
+    run("run_jobs", "--once")
+
+    certificate = ErasureCertificate.objects.get()
+    assert certificate.found["orders_order.customer_notes"] == 1
+    assert certificate.fields.count("email") == 1
+    assert "other-mail" not in json.dumps(certificate.found) + all_text()
 
 
 def test_a_search_is_taken_up_where_a_worker_left_it(

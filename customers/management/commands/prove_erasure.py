@@ -13,7 +13,8 @@ from django.db import DatabaseError, connection, transaction
 
 from accounts.models import Account
 from customers import traces
-from customers.clues import Clue, clues_of, values_of
+from customers.clues import Clue, clues_of, fields_of, values_of
+from customers.merging import rows_of_person
 from customers.models import Customer
 from hubcustomers.public_ids import customer_ids
 
@@ -28,6 +29,8 @@ Take the values before the customer is anonymised, and search for them afterward
   ... anonymise the customer ...
   manage.py prove_erasure asdf2 --values asdf2.json
   rm asdf2.json
+
+Values of a customer that was merged into this one are among them.
 
 Values are found in any case, escaped as in JSON or a URL, a phone number in any spelling.
 E-mail, phone, address_1, delivery_notes and other long values count wherever they stand.
@@ -101,8 +104,8 @@ class Command(BaseCommand):
             "anonymised": None if customer is None else customer.anonymised,
             "tables": found.tables,
             "columns": found.columns,
-            "searched_everywhere": [clue.field for clue in clues if clue.tells],
-            "searched_near_the_customer": [clue.field for clue in clues if not clue.tells],
+            "searched_everywhere": fields_of(clue for clue in clues if clue.tells),
+            "searched_near_the_customer": fields_of(clue for clue in clues if not clue.tells),
             "places": [place._asdict() for place in found.places],
         }
         self.stdout.write(json.dumps(report))
@@ -122,7 +125,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Places found: {len(found.places)}, in {looked}.")
         else:
             self.stdout.write(f"Nothing was found in {looked}.")
-        near = [clue.field for clue in clues if not clue.tells]
+        near = fields_of(clue for clue in clues if not clue.tells)
         if near:
             self.stdout.write(
                 f"Many people share {', '.join(near)}: counted only in rows that mention the"
@@ -145,12 +148,12 @@ class _Progress:
             self.stderr.write(f"searching {table}, {percent} % done")
 
 
-def _snapshot(customer: Customer | None) -> dict[str, str]:
+def _snapshot(customer: Customer | None) -> dict[str, Any]:
     if customer is None:
         raise CommandError("There is no such customer.", returncode=_WRONG)
     if customer.anonymised:
         raise CommandError("The customer is anonymised: nothing to keep.", returncode=_WRONG)
-    return values_of(customer)
+    return values_of(*rows_of_person(customer))
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -161,11 +164,16 @@ def _read(name: str) -> dict[str, Any]:
         raise CommandError(f"{name} cannot be read: {error.strerror}", returncode=_WRONG) from error
     except ValueError as error:
         raise CommandError(f"{name} is not JSON: {error}", returncode=_WRONG) from error
-    if not isinstance(values, dict) or any(isinstance(v, dict | list) for v in values.values()):
+    if not isinstance(values, dict) or not all(map(_is_readable, values.values())):
         raise CommandError(
             'The values must be one JSON object, like {"email": "…"}.', returncode=_WRONG
         )
     return values
+
+
+def _is_readable(value: Any) -> bool:
+    values = value if isinstance(value, list) else [value]
+    return not any(isinstance(each, dict | list) for each in values)
 
 
 def _country(customer: Customer | None) -> str | None:

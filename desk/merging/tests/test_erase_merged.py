@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 
 from accounts.factories import ConnectionFactory
 from accounts.models import Connection
@@ -113,3 +114,28 @@ def test_many_at_once_are_erased_with_whom_they_stand_for(customer_list: Custome
     for row in rows.all():
         assert [getattr(row, name) for name in ANONYMISED_FIELDS] == [None] * 14
     assert not Merge.objects.exclude(changes={}).exists()
+
+
+def test_the_snapshot_has_the_values_of_both_and_rows_of_both_are_searched(
+    customer_list: CustomerList, tmp_path: Path
+) -> None:
+    survivor, merged = (
+        CustomerFactory(customer_list=customer_list, **fields) for fields in (KEPT, OTHER)
+    )
+    merge(survivor, merged)
+
+    values = snapshot(survivor, tmp_path)
+
+    told = json.loads(values.read_text())
+    assert told["email"] == [KEPT["email"], OTHER["email"]]
+    assert told["birth_date"] == KEPT["birth_date"]
+    # Many people have such a first name: it counts because the row is one of the person's.
+    survivor.refresh_from_db()
+    anonymise_customers([survivor])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            'UPDATE customers_customer SET custom_fields = \'{"called": "Charly"}\''
+            " WHERE id = %s AND account_id = %s",
+            [merged.pk, merged.account_id],
+        )
+    assert places(survivor, values) == ["customers_customer.custom_fields"]
