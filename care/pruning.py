@@ -12,6 +12,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
+from desk.merging.services import UNDO_DAYS, forget_former
 from desk.privacy.proof import KIND as PROOF
 
 _BATCH = 2000
@@ -30,6 +31,8 @@ class Rule:
         old: The condition; ``%(before)s`` is the moment before which a row is old.
         made: A column that grows with the key: behind the first young row all are young.
         least: The days that an option cannot go below.
+        forget: Empties the rows, so many at once, instead of having them deleted; returns
+            how many they were, none when there is nothing left to do.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Rule:
     key: str = "id"
     made: str | None = None
     least: int = 0
+    forget: Callable[[datetime, int], int] | None = None
 
 
 _OVER = "state IN ('done', 'failed', 'cancelled')"
@@ -109,6 +113,17 @@ RULES = (
         made="created_at",
         least=1,
     ),
+    Rule(
+        "merges",
+        "customers merged into others, emptied of all that only an undo would need",
+        UNDO_DAYS,
+        "desk_merge AS kept",
+        "created_at < %(before)s AND undone_at IS NULL AND (changes <> '{}' OR EXISTS ("
+        "SELECT FROM customers_customer AS merged WHERE merged.id = kept.merged_id"
+        " AND merged.account_id = kept.account_id AND NOT merged.anonymised))",
+        least=UNDO_DAYS,
+        forget=forget_former,
+    ),
 )
 
 
@@ -140,7 +155,7 @@ def prune(
             continue
         before = timezone.now() - timedelta(days=days[rule.name])
         pruned.rows[rule.name] = 0
-        found = [_count(rule, before)] if dry_run else _delete(rule, before)
+        found = [_count(rule, before)] if dry_run else _clear(rule, before)
         for rows in found:
             pruned.rows[rule.name] += rows
             tell(pruned.total)
@@ -170,6 +185,15 @@ DELETE FROM {table} WHERE {key} IN (
     FOR UPDATE SKIP LOCKED
 )
 """
+
+
+def _clear(rule: Rule, before: datetime) -> Iterator[int]:
+    """Delete, or empty, batch by batch; yield how many rows that were each time."""
+    if rule.forget is None:
+        yield from _delete(rule, before)
+        return
+    while rows := rule.forget(before, _BATCH):
+        yield rows
 
 
 def _delete(rule: Rule, before: datetime) -> Iterator[int]:

@@ -18,6 +18,12 @@ from accounts.models import Connection, IdempotentAnswer
 from callbacks.factories import EventFactory
 from callbacks.models import DeliveryAttempt, Event
 from care import pruning
+from conftest import HubClient
+from customers.factories import CustomerFactory
+from customers.models import Customer, CustomerList
+from desk.merging import services
+from desk.merging.factories import merge, undo
+from desk.merging.models import Merge
 from desk.privacy import proof
 from hubcustomers.models import AuditEntry
 from signin.models import Session
@@ -74,6 +80,65 @@ def test_acknowledged_events_go_when_they_are_old() -> None:
     assert report["rows"]["events"] == 1
     assert set(Event.objects.all()) == set(kept)
     assert not DeliveryAttempt.objects.exists()
+
+
+def test_what_only_an_undo_would_need_goes_when_no_undo_is_possible(
+    customer_list: CustomerList, api: HubClient
+) -> None:
+    kept, old, young, parted = (
+        CustomerFactory(
+            customer_list=customer_list, email=f"{name}@example.com", custom_fields={"vip": name}
+        )
+        for name in ("kept", "old", "young", "parted")
+    )
+    merges = {one: merge(kept, one, email="other") for one in (old, parted, young)}
+    undo(merges[young])
+    undo(merges[parted])
+    merges[young] = merge(kept, young, email="other")
+    for one, days in ((old, 30.1), (parted, 30.1), (young, 29.9)):
+        Merge.objects.filter(pk=merges[one].pk).update(created_at=ago(days=days))
+
+    assert prune("--dry-run")["rows"]["merges"] == 1
+    assert prune()["rows"]["merges"] == 1
+    assert prune()["rows"]["merges"] == 0
+
+    rows = {row.pk: row for row in Customer.with_merged.all()}
+    assert (rows[old.pk].anonymised, rows[old.pk].email) == (True, None)
+    assert rows[old.pk].custom_fields == {}
+    assert Merge.objects.get(pk=merges[old].pk).changes == {}
+    for one in (young, parted):
+        assert (rows[one.pk].anonymised, rows[one.pk].custom_fields) == (
+            False,
+            {"vip": one.email.split("@")[0]},
+        )
+    assert Merge.objects.get(pk=merges[young].pk).changes["email"]
+    # Its id goes on to be understood, and the other merge can still be undone.
+    found = api.get(f"/customer_lists/{customer_list.public_id}/customers/{old.public_id}").json()
+    assert (found["id"], found["email"]) == (kept.public_id, "young@example.com")
+    undo(merges[young])
+
+
+def test_a_merge_that_can_be_undone_is_never_emptied() -> None:
+    with pytest.raises(CommandError, match="from 30 to 36500"):
+        prune("--merges", "29")
+
+
+def test_a_customer_who_was_parted_meanwhile_is_left_alone(
+    customer_list: CustomerList, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    survivor, merged = (
+        CustomerFactory(customer_list=customer_list, email=email)
+        for email in ("a@example.com", "b@example.com")
+    )
+    kept = merge(survivor, merged)
+    undo(kept)
+    # As a prune saw it that began a moment before.
+    monkeypatch.setattr(services, "undoable_no_more", lambda _before: Merge.objects.all())
+
+    services.forget_former(timezone.now(), 10)
+
+    merged.refresh_from_db()
+    assert (merged.anonymised, merged.email) == (False, "b@example.com")
 
 
 def test_answers_go_after_two_days(bistro: Connection) -> None:

@@ -7,12 +7,13 @@ stand for themselves in the order of their keys, those merged before, then cards
 """
 
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -28,7 +29,7 @@ from customers.merging import (
     values_after,
     values_before,
 )
-from customers.models import Customer
+from customers.models import ANONYMISED_FIELDS, Customer
 from customers.private_refs import give_back_refs, take_refs
 from customers.services import keep_list
 from desk.merging.models import Merge
@@ -173,6 +174,37 @@ def fault_of_undoing(kept: Merge, survivor: Customer) -> str:
     if merges_of(survivor).filter(pk__gt=kept.pk).exists():
         return _("Another customer was merged into this one since: undo that first.")
     return ""
+
+
+def undoable_no_more(before: datetime) -> Any:
+    """Return the merges made before that moment of which more is kept than that they were."""
+    row = Customer.with_merged.filter(
+        pk=OuterRef("merged_id"), account_id=OuterRef("account_id"), anonymised=False
+    )
+    known = Merge.objects.annotate(row=Exists(row)).filter(~Q(changes={}) | Q(row=True))
+    return known.filter(created_at__lt=before, undone_at=None)
+
+
+@transaction.atomic
+def forget_former(before: datetime, limit: int) -> int:
+    """Erase what only an undo would need: the merged customer's fields, the survivor's former ones.
+
+    The row stays, hidden and anonymised, so that its id goes on to be understood.
+
+    Args:
+        before: Merges made before that moment, which must be past undoing.
+        limit: Of how many merges at once.
+
+    Returns:
+        How many merges that were.
+    """
+    merges = undoable_no_more(before).order_by("pk").select_for_update(of=["self"], no_key=True)
+    keys = dict(merges.values_list("pk", "merged_id")[:limit])
+    # Looked at again under the lock: one that was parted meanwhile stands for itself.
+    rows = Customer.with_merged.filter(pk__in=keys.values(), merged_into__isnull=False)
+    rows.update(anonymised=True, custom_fields={}, **dict.fromkeys(ANONYMISED_FIELDS))
+    Merge.objects.filter(pk__in=keys).update(changes={})
+    return len(keys)
 
 
 def merges_of(survivor: Customer) -> Any:

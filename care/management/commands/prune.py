@@ -16,7 +16,8 @@ from hubcustomers.progress import Progress
 _FAILED = 2
 _HELP = """
 Delete what the hub keeps for a while only: acknowledged events, answers for repeated
-requests, what is left of imports, background jobs, expired sessions. Run it every night.
+requests, what is left of imports, background jobs, expired sessions, and what only the
+undoing of a merge would need. Run it every night.
 
 Rows go in small batches that wait for nobody and make nobody wait; it can run beside
 tills at any hour, and be stopped at any moment. Never deleted are customers, cards, the
