@@ -8,6 +8,8 @@ from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse
 from django.urls import resolve
 
+from hubcustomers.api.routing import api_routes
+
 API_PREFIXES = ("/v1/", "/oauth2/")
 _OVERRIDES = {"PUT", "PATCH", "DELETE"}
 
@@ -69,6 +71,8 @@ def _refuse_other_hosts(request: HttpRequest) -> None:
 
 def _call_view(request: HttpRequest) -> HttpResponse:
     _refuse_other_hosts(request)
-    request.resolver_match = match = resolve(request.path_info)
+    # Django's own search says what it tried, to whoever debugs.
+    match = api_routes().find(request.path_info) or resolve(request.path_info)
+    request.resolver_match = match
     response: HttpResponse = match.func(request, *match.args, **match.kwargs)
     return response

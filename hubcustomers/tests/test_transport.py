@@ -480,7 +480,7 @@ def test_nor_does_one_outside_any_view(api: HubClient, monkeypatch: pytest.Monke
     def fail(*args: Any) -> None:
         raise RuntimeError("secret in /srv/hub/settings.py")
 
-    monkeypatch.setattr("django.urls.resolvers.URLResolver.resolve", fail)
+    monkeypatch.setattr("hubcustomers.api.routing.Routes.find", fail)
     api.http.raise_request_exception = False
 
     r = api.get("/location")
