@@ -13,6 +13,7 @@ from django.db import connection
 
 from accounts.scopes import Scope
 from hubcustomers import exact_json
+from hubcustomers.compiled import kept_cursor
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,9 @@ def listening(
         "event": json.dumps({resource_type: [event_type]}),
         "client": caused_by,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_LISTENERS, values)
-        rows = cursor.fetchall()
+    cursor = kept_cursor()
+    cursor.execute(_LISTENERS, values)
+    rows = cursor.fetchall()
     return [
         Listener(connection_id, client_id, Scope.parse(scope), list_id, is_active, location_id)
         for connection_id, client_id, scope, list_id, is_active, location_id in rows

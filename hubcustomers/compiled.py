@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from threading import local
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
@@ -54,21 +55,39 @@ class CompiledQuery:
             param if name is None else values[name]
             for name, param in zip(self.names, self.params, strict=True)
         ]
-        # Looked up once: through the proxy each attribute would be.
-        database = connections[DEFAULT_DB_ALIAS]
-        with database.cursor() as cursor:
-            if plan_anew:
-                with _unprepared(cursor.connection):
-                    cursor.execute(self.sql, params)
-            else:
+        cursor = kept_cursor()
+        if plan_anew:
+            with _unprepared(cursor.connection):
                 cursor.execute(self.sql, params)
-            rows: list[Any] = cursor.fetchall()
+        else:
+            cursor.execute(self.sql, params)
+        rows: list[Any] = cursor.fetchall()
         return rows
 
     def row(self, values: Mapping[str, Any]) -> Any:
         """Return the only row, None where there is none."""
         rows = self.rows(values)
         return rows[0] if rows else None
+
+
+class _Own(local):
+    """What each thread looks up once: Django's own way to it is long."""
+
+    def __init__(self) -> None:
+        self.database: Any = connections[DEFAULT_DB_ALIAS]
+
+
+_own = _Own()
+
+
+def own_database() -> Any:
+    """Return this thread's connection, Django's wrapper."""
+    return _own.database
+
+
+def kept_cursor() -> Any:
+    """Return this thread's cursor for one statement whose rows are fetched at once."""
+    return _own.database.kept_cursor()
 
 
 @contextmanager
@@ -111,6 +130,6 @@ class CompiledInsert:
             else values.get(field.name)
             for field in self.fields
         ]
-        with connection.cursor() as cursor:
-            cursor.execute(self.sql, [*params, *returning])
-            return cursor.fetchone()
+        cursor = kept_cursor()
+        cursor.execute(self.sql, [*params, *returning])
+        return cursor.fetchone()

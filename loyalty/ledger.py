@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 
 from callbacks import outbox
 from customers.events import customer_update
+from hubcustomers.compiled import kept_cursor
 from hubcustomers.exceptions import InvalidField, ObjectNotFound
 from hubcustomers.public_ids import order_ids
 from loyalty.models import LoyaltyCard
@@ -384,9 +385,9 @@ def _post(place: CardPlace, values: dict[str, Any]) -> OperationRow | None:
         "location": place.location_id,
     }
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(_POST, bound)
-            row = cursor.fetchone()
+        cursor = kept_cursor()
+        cursor.execute(_POST, bound)
+        row = cursor.fetchone()
     except DataError as error:
         raise InvalidField("delta", "would take the balance out of its range") from error
     return None if row is None else OperationRow(*row)

@@ -2,12 +2,17 @@
 
 import time
 from collections.abc import Iterator
+from threading import Thread
+from typing import Any
 
 import psycopg
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import DataError, OperationalError, connection, transaction
 from psycopg.pq import TransactionStatus
 
+from customers.models import Customer
+from customers.reads import customer_state
+from hubcustomers.compiled import kept_cursor, own_database
 from hubcustomers.tenancy.backend import base
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -93,3 +98,67 @@ def test_what_was_cut_within_an_instant_costs_one_failure(
 
     time.sleep(base._FRESH_SECONDS)
     assert execute("SELECT 1") == 1
+
+
+# --- the kept cursor ----------------------------------------------------------------
+
+
+def test_a_connection_keeps_one_cursor_for_its_statements() -> None:
+    cursors = [own_database().kept_cursor() for _ in range(2)]
+
+    assert cursors[0].cursor is cursors[1].cursor
+    for cursor in cursors:
+        cursor.execute("SELECT %s, 'x'", [7])
+        assert cursor.fetchall() == [(7, "x")]
+
+
+def test_a_statement_that_fails_does_not_spoil_it() -> None:
+    for _ in range(3):
+        with pytest.raises(DataError):
+            kept_cursor().execute("SELECT 1 / 0")
+
+    cursor = kept_cursor()
+    cursor.execute("SELECT 1")
+    assert cursor.fetchone() == (1,)
+
+
+def test_its_statements_are_counted_and_wrapped(
+    django_assert_num_queries: Any, customer: Customer
+) -> None:
+    seen = []
+
+    def note(execute: Any, sql: str, *rest: Any) -> Any:
+        seen.append(sql)
+        return execute(sql, *rest)
+
+    with django_assert_num_queries(1), connection.execute_wrapper(note):
+        customer_state(customer.account_id, customer.customer_list_id, customer.pk)
+
+    assert len(seen) == 1
+
+
+def test_each_thread_has_its_own() -> None:
+    found = []
+
+    def look() -> None:
+        cursor = kept_cursor()
+        cursor.execute("SELECT pg_backend_pid()")
+        found.append(cursor.fetchone())
+        own_database().close()
+
+    thread = Thread(target=look)
+    thread.start()
+    thread.join()
+
+    assert found != [(execute("SELECT pg_backend_pid()"),)]
+
+
+def test_one_that_was_cut_is_gone_with_its_connection(other: psycopg.Connection) -> None:
+    kept_cursor().execute("SELECT 1")
+    connection.close()
+    cut_all(other)
+    time.sleep(base._FRESH_SECONDS)
+
+    cursor = kept_cursor()
+    cursor.execute("SELECT 1")
+    assert cursor.fetchone() == (1,)

@@ -44,6 +44,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.autocommit = True
         self.run_on_commit: list[Any] = []
 
+    def kept_cursor(self) -> Any:
+        """Return a cursor for one statement whose rows are fetched at once; nobody closes it.
+
+        The connection keeps it together with what psycopg looks up of types, which would
+        otherwise be looked up for each statement anew.
+        """
+        if self.connection is None:
+            self.ensure_connection()
+        cursor = getattr(self.connection, "hub_cursor", None)
+        if cursor is None:
+            cursor = self.connection.hub_cursor = self.create_cursor()
+        return self._prepare_cursor(cursor)  # type: ignore[attr-defined]
+
     def close_if_unusable_or_obsolete(self) -> None:
         """Give the connection back behind a request; what shape it is in, the pool looks."""
         if self.connection is not None:
