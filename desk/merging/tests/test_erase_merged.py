@@ -119,9 +119,8 @@ def test_many_at_once_are_erased_with_whom_they_stand_for(customer_list: Custome
 def test_the_snapshot_has_the_values_of_both_and_rows_of_both_are_searched(
     customer_list: CustomerList, tmp_path: Path
 ) -> None:
-    survivor, merged = (
-        CustomerFactory(customer_list=customer_list, **fields) for fields in (KEPT, OTHER)
-    )
+    survivor: Any = CustomerFactory(customer_list=customer_list, **KEPT)
+    merged: Any = CustomerFactory(customer_list=customer_list, **OTHER)
     merge(survivor, merged)
 
     values = snapshot(survivor, tmp_path)
