@@ -22,7 +22,9 @@ _django = get_wsgi_application()
 
 # Only now: models cannot be imported before the applications are loaded.
 from accounts.last_used import write_uses  # noqa: E402
+from hubcustomers.observing.stderr import write_together  # noqa: E402
 
+write_together()
 # Django would do more around each request: empty the log of statements, which only DEBUG
 # fills, look for connections to close, which were given back behind the request before, close
 # the caches, and forget the URLs of a request that had its own.

@@ -6,11 +6,13 @@ one place: the messages of exceptions, which may quote a value, and the paths of
 """
 
 import logging
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -75,7 +77,34 @@ def _traceback(error: BaseException | None) -> str:
     return "\n\n".join(reversed(parts))
 
 
+class AccessRecord(logging.LogRecord):
+    """The record of one request. Python would look up where it was made, and much more."""
+
+    _COMMON = logging.LogRecord("hubcustomers.access", 0, "", 0, "request", None, None).__dict__
+
+    def __init__(self, level: int, fields: dict[str, Any]) -> None:
+        """Take the level, and what the line tells."""
+        self.__dict__.update(
+            self._COMMON,
+            created=time.time(),
+            levelno=level,
+            levelname=logging.getLevelName(level),
+            about=about.get(),
+            fields=fields,
+        )
+
+
+@lru_cache(maxsize=4)
+def _second(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
 class _Formatter(logging.Formatter):
+    def about(self, record: logging.LogRecord) -> str:
+        """Return what the record is about; one that is written later has noted it."""
+        noted = getattr(record, "about", None)
+        return about.get() if noted is None else noted
+
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's own name
         """Return the traceback, without the values of exceptions."""
         return super().formatException(ei) if settings.DEBUG else _traceback(ei[1])
@@ -110,7 +139,7 @@ class JsonFormatter(_Formatter):
             "logger": record.name,
             "message": self.message(record),
         }
-        if name := about.get():
+        if name := self.about(record):
             line["request_id"] = name
         line.update(getattr(record, "fields", {}))
         if trouble := self.trouble(record):
@@ -123,11 +152,11 @@ class TextFormatter(_Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, with a traceback below it where there is one."""
-        time = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        name = about.get()
+        time = _second(int(record.created))
+        name = self.about(record)
         mark = f" [{name}]" if name else ""
         fields: dict[str, Any] = getattr(record, "fields", {})
-        told = "".join(f" {key}={value}" for key, value in fields.items() if value is not None)
+        told = "".join([f" {key}={value}" for key, value in fields.items() if value is not None])
         line = f"{time} {record.levelname} {record.name}{mark}: {self.message(record)}{told}"
         trouble = self.trouble(record)
         return f"{line}\n{trouble}" if trouble else line
@@ -147,7 +176,9 @@ def logging_settings(*, layout: str, level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": f"{__name__}.{FORMATTERS[layout].__name__}"}},
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "handlers": {
+            "console": {"class": "hubcustomers.observing.stderr.StderrHandler", "formatter": "line"}
+        },
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             # Each 4xx is the client's own business; only our failures are worth a line.
