@@ -14,16 +14,21 @@ os.environ.setdefault("DATABASE_LOCK_TIMEOUT_MS", "2000")
 from django.conf import settings
 from django.core.cache import close_caches
 from django.core.handlers.base import reset_urlconf
+from django.core.handlers.wsgi import WSGIRequest
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, reset_queries
+from django.utils.log import log_response
 
-_django = get_wsgi_application()
+_django: Any = get_wsgi_application()
 
 # Only now: models cannot be imported before the applications are loaded.
 from accounts.last_used import write_uses  # noqa: E402
+from hubcustomers.compiled import own_database  # noqa: E402
 from hubcustomers.observing.stderr import write_together  # noqa: E402
 
+# The middlewares, and the views behind them.
+_calls = _django._middleware_chain
 write_together()
 # Django would do more around each request: empty the log of statements, which only DEBUG
 # fills, look for connections to close, which were given back behind the request before, close
@@ -51,6 +56,8 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
         body = environ["wsgi.input"].read(settings.MAX_BODY_BYTES + 1)
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
+    if environ.get("PATH_INFO", "").startswith("/v1/"):
+        return _answer_call(environ, start_response)
     response: Any = _django(environ, start_response)
     if getattr(response, "streaming", True):
         return response
@@ -59,3 +66,20 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     response.close()
     write_uses()
     return body
+
+
+def _answer_call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answer a call of the API: what Django does, but for what only pages and streams need.
+
+    Left out are the prefix of URLs, cookies, and the signals around a request, of which one
+    receiver is left by now: the one that gives the connection back.
+    """
+    request = WSGIRequest(environ)
+    response: Any = _calls(request)
+    if response.status_code >= 500:
+        log_response("%s: %s", response.reason_phrase, request.path, response=response)
+    start_response(f"{response.status_code} {response.reason_phrase}", [*response.items()])
+    request.close()
+    own_database().close_if_unusable_or_obsolete()
+    write_uses()
+    return [response.content]
