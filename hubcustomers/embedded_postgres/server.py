@@ -68,7 +68,14 @@ class EmbeddedPostgres:
         return self._refuge.known() is None and places.can_enter(self.data_dir, user)
 
     def _cluster(self) -> Cluster:
-        folder = self.data_dir if self._at_home() else self._refuge.choose()
+        return self._cluster_in(self.data_dir if self._at_home() else self._refuge.choose())
+
+    def _known_cluster(self) -> Cluster | None:
+        """Return the cluster, None where nobody has chosen a place for it yet."""
+        folder = self.data_dir if self._at_home() else self._refuge.known()
+        return None if folder is None else self._cluster_in(folder)
+
+    def _cluster_in(self, folder: Path) -> Cluster:
         programs = find_programs(places.server_user(self.data_dir), self.state_dir)
         return Cluster(folder, self.socket_dir, programs, self.durable)
 
@@ -183,8 +190,9 @@ class EmbeddedPostgres:
     def _stop_when_last(self) -> None:
         if self._users_lock is not None and self._is_counted():
             with locks.exclusive(self._beside("start.lock")):
-                if locks.try_exclusive(self._users_lock):
-                    self._cluster().stop()
+                cluster = self._known_cluster()
+                if cluster is not None and locks.try_exclusive(self._users_lock):
+                    cluster.stop()
 
     def watch(self) -> None:
         """Wait until nobody uses the server, stop it if it still runs, and return."""
@@ -196,10 +204,13 @@ class EmbeddedPostgres:
         while True:
             locks.wait_until_unused(users)
             with locks.held(start):
+                # Looked up first: of a folder that is made anew meanwhile it is not ours.
+                cluster = self._known_cluster()
                 if not locks.is_same_file(users, self._beside("users.lock")):
                     return  # the data folder was removed, and its server with it
                 if locks.try_exclusive(users):
-                    self._cluster().stop()
+                    if cluster is not None:
+                        cluster.stop()
                     # Before the start lock goes: who starts the server next needs a new watcher.
                     os.close(watching)
                     return
