@@ -28,10 +28,11 @@ _MARK_MS = 300
 
 _FILL = """
 INSERT INTO customers_customer (account_id, customer_list_id, anonymised, email, first_name,
-    last_name, phone, postal_code, city, country, sms_marketing, custom_fields, created_at)
+    last_name, phone, postal_code, city, country, sms_marketing, has_card,
+    custom_fields, created_at)
 SELECT %(account)s, %(list)s, false, 'person' || n || '@example.org', 'First' || n %% 1000,
     'Last' || n %% 50000, '+336' || lpad(n::text, 8, '0'), lpad((n %% 95000)::text, 5, '0'),
-    'Paris', 'FR', n %% 3 = 0, '{}', now() - (n %% 700) * interval '1 day'
+    'Paris', 'FR', n %% 3 = 0, true, '{}', now() - (n %% 700) * interval '1 day'
 FROM generate_series(1, %(customers)s) n;
 INSERT INTO customers_customerprivateref
     (account_id, customer_list_id, customer_id, client_id, ref)

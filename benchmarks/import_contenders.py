@@ -30,8 +30,8 @@ _INSERT = f"""
 ALTER TABLE staged ADD customer_id bigint;
 UPDATE staged SET customer_id = nextval(pg_get_serial_sequence('customers_customer', 'id'));
 INSERT INTO customers_customer
-    (id, account_id, customer_list_id, anonymised, custom_fields, {", ".join(_CUSTOMER)})
-SELECT customer_id, {_ACCOUNT}, {_LIST}, false, '{{}}', {", ".join(_CUSTOMER)} FROM staged;
+    (id, account_id, customer_list_id, anonymised, has_card, custom_fields, {", ".join(_CUSTOMER)})
+SELECT customer_id, {_ACCOUNT}, {_LIST}, false, true, '{{}}', {", ".join(_CUSTOMER)} FROM staged;
 INSERT INTO customers_customerprivateref
     (account_id, customer_list_id, customer_id, client_id, ref)
 SELECT {_ACCOUNT}, {_LIST}, customer_id, (SELECT id FROM accounts_client), private_ref FROM staged;

@@ -60,6 +60,7 @@ def register_holdings() -> None:
     leave_out(
         {
             "customers_customer.email_folded": _SAME_ELSEWHERE,
+            "customers_customer.has_card": _("The cards are shown."),
             "customers_customer.version": _COUNTER,
             "customers_customerprivateref.customer_list_id": _("The list of the customer."),
             "customers_customerprivateref.customer_id": _("The customer."),

@@ -102,6 +102,10 @@ class Writing(Judging):
             if name not in columns:
                 columns.append(name)
                 values.append(_DEFAULTS[name])
+        if self.batch.cards:
+            # Else a trigger of the cards would write each customer a second time.
+            columns.append("has_card")
+            values.append("line IN (SELECT line FROM transfer_card)")
         anonymised = (
             "coalesce(row.anonymised, false)" if "anonymised" in self.batch.columns else "false"
         )

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib import admin
+from django.urls import reverse
 
 from accounts.factories import AccountFactory, ClientFactory, ConnectionFactory, LocationFactory
 from accounts.models import Membership
@@ -27,8 +28,25 @@ THEIRS = "THEIRSECRET"
 PHONES = {OURS: "+33611223344", THEIRS: "+447700900123"}
 
 
-def plant(mark: str) -> SimpleNamespace:
-    """Return an account full of things that carry the mark."""
+def pages_of(model: Any, obj: Any) -> list[str]:
+    """Return the address of every page of the model; those of one row for this one."""
+    found = []
+    for pattern in admin.site.get_model_admin(model).get_urls():
+        if pattern.name is None:
+            # Django's redirect from the address of Django 1.8.
+            continue
+        args = [obj.pk] if "<" in str(pattern.pattern) else []
+        found.append(reverse(f"admin:{pattern.name}", args=args))
+    return found
+
+
+def plant(mark: str, *, word: str = "") -> SimpleNamespace:
+    """Return an account full of things that carry the mark.
+
+    Args:
+        mark: At most 140 characters.
+        word: Stands for it where only a word may stand.
+    """
     account = AccountFactory(name=f"{mark} account")
     location = LocationFactory(account=account, name=f"{mark} location", city=f"{mark} city")
     client = ClientFactory(name=f"{mark} client")
@@ -46,7 +64,7 @@ def plant(mark: str) -> SimpleNamespace:
         customer_list=customer_list,
         first_name=f"{mark} first",
         email=f"{mark}@example.com",
-        phone=PHONES[mark],
+        phone=PHONES.get(mark, "+33611223399"),
         custom_fields={mark: mark},
         delivery_notes=f"{mark} notes",
     )
@@ -59,7 +77,9 @@ def plant(mark: str) -> SimpleNamespace:
     )
     card = LoyaltyCardFactory(customer=customer, name=f"{mark} card", ref=f"{mark} ref")
     operation = LoyaltyOperation.objects.get(pk=post(card, "7", f"{mark} reason").id)
-    callback = CallbackFactory(connection=connection, url=f"https://{mark.lower()}.example/hook")
+    callback = CallbackFactory(
+        connection=connection, url=f"https://{word or mark.lower()}.example/hook"
+    )
     event = EventFactory(
         connection=connection,
         resource_id=customer.pk,

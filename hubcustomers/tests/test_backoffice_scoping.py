@@ -31,7 +31,7 @@ from hubcustomers.tests.desk import (
     staff,
     url,
 )
-from hubcustomers.tests.planting import OURS, PHONES, THEIRS, everything, plant
+from hubcustomers.tests.planting import OURS, PHONES, THEIRS, everything, pages_of, plant
 from loyalty.models import LoyaltyCard
 
 
@@ -45,18 +45,6 @@ def ours(db: None) -> SimpleNamespace:
 def theirs(db: None) -> SimpleNamespace:
     """What the member must never see."""
     return plant(THEIRS)
-
-
-def pages_of(model: Any, obj: Any) -> list[str]:
-    """Return the address of every page of the model; those of one row for this one."""
-    found = []
-    for pattern in admin.site.get_model_admin(model).get_urls():
-        if pattern.name is None:
-            # Django's redirect from the address of Django 1.8.
-            continue
-        args = [obj.pk] if "<" in str(pattern.pattern) else []
-        found.append(reverse(f"admin:{pattern.name}", args=args))
-    return found
 
 
 MODELS = list(admin.site._registry)
