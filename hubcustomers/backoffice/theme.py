@@ -29,14 +29,17 @@ def _item(title: Any, icon: str, app: str, model: str) -> dict[str, Any]:
     }
 
 
-def _charts_css(request: HttpRequest) -> str:
-    from django.templatetags.static import static
+def _sheet(name: str) -> Callable[[HttpRequest], str]:
+    def address(request: HttpRequest) -> str:
+        from django.templatetags.static import static
 
-    return static("hub/charts.css")
+        return static(f"hub/{name}.css")
+
+    return address
 
 
 UNFOLD: dict[str, Any] = {
-    "STYLES": [_charts_css],
+    "STYLES": [_sheet("pages"), _sheet("charts")],
     "DASHBOARD_CALLBACK": "hubcustomers.backoffice.home.dashboard",
     "SITE_TITLE": "hubcustomers",
     "SITE_HEADER": "hubcustomers",
