@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from threading import local
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
@@ -70,24 +69,11 @@ class CompiledQuery:
         return rows[0] if rows else None
 
 
-class _Own(local):
-    """What each thread looks up once: Django's own way to it is long."""
-
-    def __init__(self) -> None:
-        self.database: Any = connections[DEFAULT_DB_ALIAS]
-
-
-_own = _Own()
-
-
-def own_database() -> Any:
-    """Return this thread's connection, Django's wrapper."""
-    return _own.database
-
-
 def kept_cursor() -> Any:
     """Return this thread's cursor for one statement whose rows are fetched at once."""
-    return _own.database.kept_cursor()
+    # Past the proxy, which would be asked for each attribute.
+    database: Any = connections[DEFAULT_DB_ALIAS]
+    return database.kept_cursor()
 
 
 @contextmanager

@@ -17,14 +17,13 @@ from django.core.handlers.base import reset_urlconf
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
-from django.db import close_old_connections, reset_queries
+from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections, reset_queries
 from django.utils.log import log_response
 
 _django: Any = get_wsgi_application()
 
 # Only now: models cannot be imported before the applications are loaded.
 from accounts.last_used import write_uses  # noqa: E402
-from hubcustomers.compiled import own_database  # noqa: E402
 from hubcustomers.observing.stderr import write_together  # noqa: E402
 
 # The middlewares, and the views behind them.
@@ -80,6 +79,6 @@ def _answer_call(environ: dict[str, Any], start_response: Callable[..., Any]) ->
         log_response("%s: %s", response.reason_phrase, request.path, response=response)
     start_response(f"{response.status_code} {response.reason_phrase}", [*response.items()])
     request.close()
-    own_database().close_if_unusable_or_obsolete()
+    connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
     write_uses()
     return [response.content]

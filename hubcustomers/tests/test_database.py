@@ -12,7 +12,7 @@ from psycopg.pq import TransactionStatus
 
 from customers.models import Customer
 from customers.reads import customer_state
-from hubcustomers.compiled import kept_cursor, own_database
+from hubcustomers.compiled import kept_cursor
 from hubcustomers.tenancy.backend import base
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -104,7 +104,7 @@ def test_what_was_cut_within_an_instant_costs_one_failure(
 
 
 def test_a_connection_keeps_one_cursor_for_its_statements() -> None:
-    cursors = [own_database().kept_cursor() for _ in range(2)]
+    cursors = [kept_cursor() for _ in range(2)]
 
     assert cursors[0].cursor is cursors[1].cursor
     for cursor in cursors:
@@ -144,7 +144,7 @@ def test_each_thread_has_its_own() -> None:
         cursor = kept_cursor()
         cursor.execute("SELECT pg_backend_pid()")
         found.append(cursor.fetchone())
-        own_database().close()
+        connection.close()
 
     thread = Thread(target=look)
     thread.start()
