@@ -8,7 +8,8 @@ class DeskConfig(AppConfig):
     """What staff do across all apps."""
 
     name = "desk"
-    verbose_name = _("Desk")
+    # What its pages are about.
+    verbose_name = _("Privacy")
 
     def ready(self) -> None:
         """Register what the app holds of people, its eraser and its kinds of jobs."""
