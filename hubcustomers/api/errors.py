@@ -163,14 +163,14 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a request that Django itself forbids."""
     if _is_page(request):
-        return defaults.permission_denied(request, exception)
+        return _error_page(request, 403)
     return error_response(403, "This is not allowed.")
 
 
 def routing_error(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a URL that nothing serves."""
     if _is_page(request):
-        return defaults.page_not_found(request, exception)
+        return _error_page(request, 404)
     return error_response(404, "There is no such URL.", error_type="routing_error")
 
 
@@ -179,6 +179,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if _is_page(request):
         return defaults.server_error(request)
     return error_response(500, _INTERNAL_ERROR)
+
+
+def _error_page(request: HttpRequest, status: int) -> HttpResponse:
+    # Not before it is needed: the admin cannot be imported before the models are.
+    from hubcustomers.backoffice.error_pages import error_page
+
+    return error_page(request, status)
 
 
 def _is_page(request: HttpRequest) -> bool:
