@@ -7,13 +7,14 @@ Every loser of a race gets a 422 that names the field, and gets it at once: wher
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from decimal import Decimal
 from itertools import accumulate, cycle, islice
 from threading import Barrier, Event
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.http import HttpResponse
 
 from accounts.factories import ConnectionFactory, LocationFactory
@@ -47,20 +48,52 @@ def note_deadlock(execute: Any, sql: str, params: Any, many: bool, context: Any)
 
 
 def together(*calls: Call) -> list[HttpResponse]:
-    """Make all calls at the same moment, each on a connection of its own."""
+    """Make all calls at the same moment, each on a connection of its own.
+
+    On a busy machine the last of them waits longer than a till would, and that is no fault.
+    """
     barrier = Barrier(len(calls))
 
     def run(call: Call) -> HttpResponse:
         try:
-            connection.ensure_connection()
-            barrier.wait(10)
-            with connection.execute_wrapper(note_deadlock):
+            take_connection()
+            barrier.wait(60)
+            with patience(), connection.execute_wrapper(note_deadlock):
                 return call()
         finally:
             connection.close()
 
     with ThreadPoolExecutor(len(calls)) as threads:
         return list(threads.map(run, calls))
+
+
+def take_connection() -> None:
+    """Open this thread's connection, however long the pool takes to grow."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            connection.ensure_connection()
+        except OperationalError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """Let this thread's statements wait for locks as long as they have to."""
+    set_patience("SET lock_timeout = '60s'", "SET statement_timeout = '60s'")
+    try:
+        yield
+    finally:
+        set_patience("RESET lock_timeout", "RESET statement_timeout")
+
+
+def set_patience(*statements: str) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
 
 
 def statuses(answers: list[HttpResponse]) -> list[int]:
