@@ -128,10 +128,11 @@ def test_a_search_is_taken_up_where_a_worker_left_it(
     while proof.step_of_proof(job):
         steps += 1
         job = Job.objects.get(pk=job.pk)
-        assert job.checkpoint["tables"] == steps - 1
+        # One for each table, and several for a large one.
+        assert job.checkpoint["tables"] < steps
 
     certificate = ErasureCertificate.objects.get()
-    assert steps == certificate.tables + 1
+    assert steps > certificate.tables > 30
     assert proof_job().state == State.DONE
 
 
