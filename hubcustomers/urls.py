@@ -13,7 +13,7 @@ from accounts.oauth.viewsets import OAuthViewSet
 from accounts.viewsets import AccountViewSet, LocationViewSet
 from callbacks.viewsets import CallbackViewSet, EventViewSet
 from customers.viewsets import CustomerListViewSet, CustomerViewSet
-from desk.authorize.views import AuthorizeView
+from desk.authorize.views import authorize
 from hubcustomers.api import errors
 from hubcustomers.api.viewsets import HubViewSet
 from hubcustomers.observing import views as observing
@@ -114,7 +114,7 @@ urlpatterns = [
     v1("locations/<str:location_id>", LocationViewSet, {"get": "retrieve"}),
     v1("location", LocationViewSet, {"get": "retrieve"}, location_only=True),
     # Applications that ask staff for access (companion, section 10).
-    path("oauth2/v1/authorize", AuthorizeView.as_view()),
+    path("oauth2/v1/authorize", authorize),
     path("oauth2/v1/token", OAuthViewSet.as_view({"post": "token"})),
     path("oauth2/v1/revoke", OAuthViewSet.as_view({"post": "revoke"})),
     # Asked by machines; answered in front of everything else (observing/requests.py).

@@ -221,9 +221,11 @@ _ERROR: Schema = {
 
 def _parameters(texts: dict[str, str]) -> Schema:
     """Return the schema of parameters that OAuth takes; what is wrong is told in an error."""
+    # Null is as good as left out.
+    either = {"type": ["string", "null"]}
     return {
         "type": "object",
-        "properties": {name: {**TEXT, "description": text} for name, text in texts.items()},
+        "properties": {name: {**either, "description": text} for name, text in texts.items()},
     }
 
 

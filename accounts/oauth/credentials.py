@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from django.utils.crypto import constant_time_compare
-from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, ParseError
 from rest_framework.request import Request
 
 from accounts.models import Client
@@ -23,10 +23,16 @@ class Parameters:
         self._given: list[Mapping[str, Any]] = [body, request.query_params]
 
     def text(self, name: str) -> str:
-        """Return the parameter, "" where it is missing or no text."""
+        """Return the parameter, "" where it is missing.
+
+        Raises:
+            ParseError: It is no text.
+        """
         for given in self._given:
             value = given.get(name)
-            if isinstance(value, str) and value:
+            if value is not None and not isinstance(value, str):
+                raise ParseError(f"The {name} must be a text.")
+            if value:
                 return value
         return ""
 

@@ -86,3 +86,14 @@ def test_another_client_revokes_nothing(bistro: Connection, rival: Connection) -
 
     assert answer.status_code == 400
     assert works(token)
+
+
+@pytest.mark.parametrize("name", ["token", "client_id", "client_secret"])
+def test_what_is_no_text_is_refused(name: str, bistro: Connection) -> None:
+    given = {"token": issue_token(bistro), name: 7}
+
+    answer = DjangoClient().post(REVOKE, json.dumps(given), content_type="application/json")
+
+    assert answer.status_code == 400
+    assert answer.json()["message"] == f"The {name} must be a text."
+    assert AccessToken.objects.filter(revoked_at=None).exists()

@@ -301,7 +301,7 @@ def test_a_user_who_left_meanwhile_grants_nothing(client: Client, code: str, mar
         (b"{", "application/json", 400),
         (b"[]", "application/json", 400),
         (b"<a/>", "application/xml", 415),
-        (b'{"code": {"a": 1}, "client_id": 5}', "application/json", 401),
+        (b'{"code": {"a": 1}, "client_id": 5}', "application/json", 400),
         (b"\xff\xfe=%", "application/x-www-form-urlencoded", 401),
         (b"x" * (1024 * 1024 + 1), "application/x-www-form-urlencoded", 413),
     ],

@@ -13,7 +13,7 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views import View
 from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from accounts.grants import find_granted, issue_code
 from accounts.redirect_uris import policy_source
@@ -53,9 +53,6 @@ class AuthorizeView(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Check who asks for what before anybody has to sign in."""
-        if (request.method or "").lower() not in self.http_method_names:
-            allow = {"Allow": ", ".join(name.upper() for name in self.http_method_names)}
-            return error_response(405, f'Method "{request.method}" not allowed.', headers=allow)
         try:
             self.asking = Asking.read(request.GET.dict())
         except Unanswerable as error:
@@ -205,3 +202,17 @@ class AuthorizeView(View):
         if answer["error"] == "access_denied":
             return self._page("refused.html", title=_("You refused"))
         return self._unanswerable(answer["error_description"])
+
+
+_protected: Any = AuthorizeView.as_view()
+
+
+@csrf_exempt
+def authorize(request: HttpRequest) -> HttpResponse:
+    """Refuse methods that there are not, before the view asks for the form's token."""
+    allowed = [name.upper() for name in AuthorizeView.http_method_names]
+    if request.method not in allowed:
+        headers = {"Allow": ", ".join(allowed)}
+        return error_response(405, f'Method "{request.method}" not allowed.', headers=headers)
+    response: HttpResponse = _protected(request)
+    return response

@@ -458,3 +458,18 @@ def test_hostile_names_do_no_harm(desk: Desk, client: Client, bistro: Connection
 
     for address in (url(client, ONE_LIST), url(client, redirect_uri="<script>")):
         assert "<script>alert" not in desk.get(address).content.decode()
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "QUERY"])
+def test_a_method_that_there_is_not_is_told_before_the_forms_token(method: str) -> None:
+    http = DjangoClient(enforce_csrf_checks=True)
+
+    answer = http.generic(method, "/oauth2/v1/authorize")
+
+    assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD, POST")
+
+
+def test_an_answer_without_the_forms_token_is_refused() -> None:
+    answer = DjangoClient(enforce_csrf_checks=True).post("/oauth2/v1/authorize", {"answer": "yes"})
+
+    assert answer.status_code == 403
