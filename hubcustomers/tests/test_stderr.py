@@ -225,7 +225,8 @@ def test_one_that_is_killed_has_written_all_but_the_last_moment(
     with server.running():
         for _ in range(CALLS):
             server.ask("GET", "/location", token=api.token)
-        time.sleep(1)
+        # Written by themselves, a moment later.
+        wait_until(lambda: len(logged(tmp_path)) == CALLS, seconds=10)
         server.signal(signal.SIGKILL)
 
-        assert len(logged(tmp_path)) == CALLS
+    assert len(logged(tmp_path)) == CALLS
