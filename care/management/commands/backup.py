@@ -1,18 +1,18 @@
 """``manage.py backup``: dump the database, with what a restore must have beside it."""
 
-import argparse
 import json
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 
 from care import backups
 from care.manifests import Backup
 from care.postgres import NoProgram, ProgramFailed
+from hubcustomers.commands import ExplainedCommand
 from hubcustomers.embedded_postgres import EmbeddedPostgresError
 from hubcustomers.progress import Progress
 
@@ -36,17 +36,12 @@ Exit status: 0 done, 2 not done, and nothing is left of the try.
 """
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     """Takes a backup and removes the oldest ones."""
 
     help = _HELP
     # A warning about settings is no reason not to have a backup.
     requires_system_checks = []
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Return the parser; the help keeps its lines."""
-        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

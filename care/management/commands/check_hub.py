@@ -1,6 +1,5 @@
 """``manage.py check_hub``: is the hub well, and what is to be done where it is not?"""
 
-import argparse
 import json
 import sys
 from argparse import ArgumentParser
@@ -9,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 from django.db import DatabaseError
 
 from care.findings import BROKEN, FINE, LEVELS, NEED_TABLES, Finding, all_checks
+from hubcustomers.commands import ExplainedCommand
 from hubcustomers.embedded_postgres import EmbeddedPostgresError
 from hubcustomers.observing.logs import plainly
 
@@ -30,17 +29,12 @@ Exit status: 0 all is fine, 1 there are warnings, 2 something is broken.
 _MARKS = {"fine": "  ok     ", "warning": "WARNING  ", "broken": "BROKEN   "}
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     """Looks at everything that the hub needs."""
 
     help = _HELP
     # Asked in their turn, so that a wrong setting does not hide all the rest.
     requires_system_checks = []
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Return the parser; the help keeps its lines."""
-        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

@@ -1,15 +1,15 @@
 """``manage.py prune``: delete what is kept for a while only."""
 
-import argparse
 import json
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 
 from care.pruning import RULES, Pruned, prune
+from hubcustomers.commands import ExplainedCommand
 from hubcustomers.embedded_postgres import EmbeddedPostgresError
 from hubcustomers.progress import Progress
 
@@ -31,15 +31,10 @@ Exit status: 0 done, 2 wrong usage or the database is away.
 """
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     """Deletes old rows."""
 
     help = _HELP
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Return the parser; the help keeps its lines."""
-        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

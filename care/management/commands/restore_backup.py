@@ -1,6 +1,5 @@
 """``manage.py restore_backup``: fill an empty database from a backup, for real."""
 
-import argparse
 import sys
 import time
 from argparse import ArgumentParser
@@ -8,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 
 from care.management.commands.restore_drill import COULD_NOT, find_backup, report, teller
 from care.postgres import Address, NoProgram
 from care.restoring import CannotRestore, is_empty, restore
+from hubcustomers.commands import ExplainedCommand
 from hubcustomers.embedded_postgres import EmbeddedPostgresError
 
 _HELP = """
@@ -26,16 +26,11 @@ Exit status: 0 restored and proven, 1 restored, but not what was backed up, 2 no
 """
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     """Restores a backup into the hub's own database."""
 
     help = _HELP
     requires_system_checks = []
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Return the parser; the help keeps its lines."""
-        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

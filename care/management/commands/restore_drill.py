@@ -1,6 +1,5 @@
 """``manage.py restore_drill``: restore the newest backup to see that it can be."""
 
-import argparse
 import json
 import sys
 import time
@@ -10,13 +9,14 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 
 from care import manifests
 from care.manifests import Backup
 from care.postgres import Address, NoProgram
 from care.restoring import CannotRestore, Outcome, restore, scratch_database
+from hubcustomers.commands import ExplainedCommand
 from hubcustomers.embedded_postgres import EmbeddedPostgresError
 
 COULD_NOT = 2
@@ -36,16 +36,11 @@ Exit status: 0 the copy is what it should be, 1 it is not, 2 it could not be res
 """
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     """Restores a backup into a scratch database."""
 
     help = _HELP
     requires_system_checks = []
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Return the parser; the help keeps its lines."""
-        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

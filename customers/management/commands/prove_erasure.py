@@ -1,6 +1,5 @@
 """``manage.py prove_erasure``: nothing of an anonymised person is left, or where it is."""
 
-import argparse
 import json
 import sys
 import time
@@ -8,7 +7,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError, connection, transaction
 
 from accounts.models import Account
@@ -16,6 +15,7 @@ from customers import traces
 from customers.clues import Clue, clues_of, fields_of, values_of
 from customers.merging import rows_of_person
 from customers.models import Customer
+from hubcustomers.commands import ExplainedCommand
 from hubcustomers.public_ids import customer_ids
 
 _WRONG = 2
@@ -44,15 +44,10 @@ Exit status: 0 nothing was found, 1 something was found, 2 wrong usage or no sea
 """
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     """Searches the database for a person, or keeps the values to search for."""
 
     help = _HELP
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Return the parser; the help keeps its lines."""
-        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

@@ -1,19 +1,19 @@
 """``manage.py anonymise_inactive``: anonymises customers of whom nothing was heard for long."""
 
-import argparse
 import json
 from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError, connection
 
 from customers.models import Customer, CustomerList
 from desk import inactive
 from desk.inactive import Rule
 from desk.privacy.retention import rule_for
+from hubcustomers.commands import ExplainedCommand
 from hubcustomers.progress import Progress
 from hubcustomers.public_ids import account_ids
 from transfer.commandline import WRONG, find_list
@@ -41,15 +41,10 @@ Exit status: 0 done, 1 stopped or failed on the way, 2 wrong usage.
 """
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     """Anonymises inactive customers, or says who they would be."""
 
     help = _HELP
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Return the parser; the help keeps its lines."""
-        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

@@ -1,14 +1,12 @@
 """``manage.py export_erasures``: who was anonymised and when, to be kept beside the backups."""
 
-import argparse
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from desk import erasures
+from hubcustomers.commands import ExplainedCommand
 from transfer.commandline import output
 
 _HELP = """
@@ -27,15 +25,10 @@ The file is replaced only when the new one is complete.
 """
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     """Writes the register of erasures."""
 
     help = _HELP
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Return the parser; the help keeps its lines."""
-        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

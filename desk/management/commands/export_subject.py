@@ -1,18 +1,18 @@
 """``manage.py export_subject``: everything that is held on one person, in one ZIP."""
 
-import argparse
 import json
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import connection, transaction
 
 from customers.models import Customer
 from desk import subject_file
 from hubcustomers.backoffice import audit
+from hubcustomers.commands import ExplainedCommand
 from hubcustomers.public_ids import customer_ids
 from transfer.commandline import WRONG
 
@@ -29,15 +29,10 @@ Exit status: 0 done, 2 there is no such customer, or the file cannot be written.
 """
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     """Exports what is held on one person."""
 
     help = _HELP
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Return the parser; the help keeps its lines."""
-        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

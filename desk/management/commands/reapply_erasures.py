@@ -1,15 +1,15 @@
 """``manage.py reapply_erasures``: anonymises again whom a restored backup brought back."""
 
-import argparse
 import json
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from desk import erasures
+from hubcustomers.commands import ExplainedCommand
 from hubcustomers.progress import Progress
 from transfer.commandline import WRONG
 
@@ -26,15 +26,10 @@ Exit status: 0 done, 2 the file cannot be read, and nothing was written.
 """
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     """Applies a register of erasures again."""
 
     help = _HELP
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Return the parser; the help keeps its lines."""
-        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

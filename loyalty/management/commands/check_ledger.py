@@ -1,6 +1,5 @@
 """``manage.py check_ledger``: the points on every card are exact, or which are not and how."""
 
-import argparse
 import json
 import sys
 import time
@@ -9,12 +8,13 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 
 from accounts.models import Account
 from customers.models import CustomerList
 from hubcustomers.api.fields import plain_decimal
+from hubcustomers.commands import ExplainedCommand
 from hubcustomers.embedded_postgres import EmbeddedPostgresError
 from hubcustomers.progress import Progress
 from hubcustomers.public_ids import (
@@ -48,17 +48,12 @@ Exit status: 0 proven, 1 something is broken, 2 it could not check.
 """
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     """Proves every chain, head, sum and void of the ledger."""
 
     help = _HELP
     # A warning about settings must not look like a broken ledger.
     requires_system_checks = []
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Return the parser; the help keeps its lines."""
-        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

@@ -1,15 +1,15 @@
 """``manage.py dump_account``: a whole account as one file."""
 
-import argparse
 import hashlib
 import json
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 
+from hubcustomers.commands import ExplainedCommand
 from hubcustomers.progress import Progress
 from transfer.archive.dumping import dump_account
 from transfer.commandline import WRONG, find_account, record_of_hub, telling
@@ -30,15 +30,10 @@ Exit status: 0 written, 2 nothing was written.
 """
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     """Writes an archive of an account."""
 
     help = _HELP
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Return the parser; the help keeps its lines."""
-        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

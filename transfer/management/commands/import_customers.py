@@ -1,6 +1,5 @@
 """``manage.py import_customers``: customers and cards from a CSV or JSON Lines file."""
 
-import argparse
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -9,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 
 from accounts.models import Client
 from accounts.services import get_client
 from customers.models import CustomerList
 from hubcustomers.backoffice.refusals import REFUSALS, faults_in
+from hubcustomers.commands import ExplainedCommand
 from hubcustomers.progress import Progress
 from transfer import imports, jobs, mapping
 from transfer.commandline import WRONG, find_list, output
@@ -41,15 +41,10 @@ usage, or a file that cannot be read).
 """
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     """Imports customers into a list."""
 
     help = _HELP
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Return the parser; the help keeps its lines."""
-        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

@@ -1,6 +1,5 @@
 """``manage.py load_account``: an account from the file that dump_account wrote."""
 
-import argparse
 import hashlib
 import json
 import sys
@@ -9,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from hubcustomers.commands import ExplainedCommand
 from hubcustomers.progress import Progress
 from loyalty.proof import Scope, prove
 from transfer.archive.loading import Loaded, load, opened
@@ -36,15 +36,10 @@ Exit status: 0 loaded, 1 loaded but the ledger is broken, 2 nothing was loaded.
 """
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     """Loads an archive of an account."""
 
     help = _HELP
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Return the parser; the help keeps its lines."""
-        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

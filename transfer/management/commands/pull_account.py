@@ -1,6 +1,5 @@
 """``manage.py pull_account``: move in from another server that speaks the same API."""
 
-import argparse
 import json
 import os
 import sys
@@ -11,11 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 
 from accounts.models import Account, Client
 from accounts.services import get_account, get_client, lock_names
+from hubcustomers.commands import ExplainedCommand
 from hubcustomers.env import SettingError, env_secret
 from hubcustomers.progress import Progress
 from transfer.commandline import WRONG, find_account
@@ -47,15 +47,10 @@ stopped, 2 nothing was done (wrong usage, or a token that reaches nothing).
 """
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     """Copies an account from another server."""
 
     help = _HELP
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        """Return the parser; the help keeps its lines."""
-        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""
