@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from desk.merging.services import UNDO_DAYS, forget_former
+from desk.merging.services import UNDO_DAYS, forget_former, undoable_no_more
 from desk.privacy.proof import KIND as PROOF
 
 _BATCH = 2000
@@ -31,6 +31,7 @@ class Rule:
         old: The condition; ``%(before)s`` is the moment before which a row is old.
         made: A column that grows with the key: behind the first young row all are young.
         least: The days that an option cannot go below.
+        kept: Returns the rows that ``forget`` would empty, in place of the condition.
         forget: Empties the rows, so many at once, instead of having them deleted; returns
             how many they were, none when there is nothing left to do.
     """
@@ -39,10 +40,11 @@ class Rule:
     text: str
     days: int
     table: str
-    old: str
+    old: str = ""
     key: str = "id"
     made: str | None = None
     least: int = 0
+    kept: Callable[[datetime], Any] | None = None
     forget: Callable[[datetime, int], int] | None = None
 
 
@@ -117,11 +119,9 @@ RULES = (
         "merges",
         "customers merged into others, emptied of all that only an undo would need",
         UNDO_DAYS,
-        "desk_merge AS kept",
-        "created_at < %(before)s AND undone_at IS NULL AND (changes <> '{}' OR EXISTS ("
-        "SELECT FROM customers_customer AS merged WHERE merged.id = kept.merged_id"
-        " AND merged.account_id = kept.account_id AND NOT merged.anonymised))",
+        "desk_merge",
         least=UNDO_DAYS,
+        kept=undoable_no_more,
         forget=forget_former,
     ),
 )
@@ -165,6 +165,8 @@ def prune(
 
 
 def _count(rule: Rule, before: datetime) -> int:
+    if rule.kept is not None:
+        return int(rule.kept(before).count())
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {rule.table} WHERE {rule.old}", {"before": before})
         return int(cursor.fetchone()[0])

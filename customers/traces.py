@@ -51,8 +51,8 @@ WHERE key.contype = 'f' AND target_column.attname = 'id'
 """
 
 
-def _rows_of_person(customer_id: int) -> list[int]:
-    """Return the customer, and who was merged into it."""
+def _keys_of_person(customer_id: int) -> list[int]:
+    """Return the key of the customer, there or gone, and of who was merged into it."""
     merged = Customer.with_merged.filter(merged_into_id=customer_id)
     return [customer_id, *merged.order_by("pk").values_list("pk", flat=True)]
 
@@ -64,7 +64,7 @@ def own_rows(customer_id: int) -> dict[str, set[int]]:
     """
     references = _rows(_REFERENCES)
     own: dict[str, set[int]] = {}
-    _follow(own, references, Customer._meta.db_table, set(_rows_of_person(customer_id)))
+    _follow(own, references, Customer._meta.db_table, set(_keys_of_person(customer_id)))
     # Events name what they tell without a key.
     for resource_type, table in (("customer", Customer._meta.db_table), ("order", "orders_order")):
         events = Event.objects.filter(
@@ -199,7 +199,7 @@ def pieces(
         begin: The table and its block to go on with, as the last piece's ``next`` says.
         size: How many blocks a piece has.
     """
-    person = _rows_of_person(customer_id)
+    person = _keys_of_person(customer_id)
     own = own_rows(customer_id)
     for table in _tables():
         if table.name < begin[0]:
