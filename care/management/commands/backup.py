@@ -40,8 +40,6 @@ class Command(ExplainedCommand):
     """Takes a backup and removes the oldest ones."""
 
     help = _HELP
-    # A warning about settings is no reason not to have a backup.
-    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

@@ -33,8 +33,6 @@ class Command(ExplainedCommand):
     """Looks at everything that the hub needs."""
 
     help = _HELP
-    # Asked in their turn, so that a wrong setting does not hide all the rest.
-    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

@@ -30,7 +30,6 @@ class Command(ExplainedCommand):
     """Restores a backup into the hub's own database."""
 
     help = _HELP
-    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

@@ -40,7 +40,6 @@ class Command(ExplainedCommand):
     """Restores a backup into a scratch database."""
 
     help = _HELP
-    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""

@@ -52,8 +52,6 @@ class Command(ExplainedCommand):
     """Proves every chain, head, sum and void of the ledger."""
 
     help = _HELP
-    # A warning about settings must not look like a broken ledger.
-    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""
