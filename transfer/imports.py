@@ -249,26 +249,44 @@ def write(job: Job, loaded: Loaded, options: Options) -> None:
     """
     for attempt in range(1, _TRIES + 1):
         before = (dict(job.counts), dict(job.checkpoint), job.done)
+        judged = attempt > 1 or not _may_all_be_new(job, loaded, options)
         try:
             with transaction.atomic():
-                _write(job, loaded, options)
+                _write(job, loaded, options, judged=judged)
             if not options.dry_run:
                 _tell_planner(before[2], job.done)
             return
         except DatabaseError as error:
             job.counts, job.checkpoint, job.done = before
-            # Somebody took a ref, or locked rows the other way round, at this moment.
+            # A ref was taken already, or somebody took one, or locked rows the other way round, at
+            # this moment.
             again = sqlstate(error) in {"23505", "40001", "40P01"}
+            if not judged and sqlstate(error) == "23505":
+                job.checkpoint["taken"] = True
             if not again or attempt == _TRIES:
                 raise
 
 
-def _write(job: Job, loaded: Loaded, options: Options) -> None:
+def _may_all_be_new(job: Job, loaded: Loaded, options: Options) -> bool:
+    """Return whether the batch may be tried without looking first for what exists.
+
+    Where a customer who exists is an error, the unique constraints of refs and cards tell it,
+    and the batch is judged and written again. Once they did, looking first is quicker.
+    """
+    return (
+        options.on_duplicate == "error"
+        and options.match in (None, "private_ref")
+        and not (options.dry_run or options.events or loaded.batch.repeats)
+        and not job.checkpoint.get("taken")
+    )
+
+
+def _write(job: Job, loaded: Loaded, options: Options, *, judged: bool) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
     jobs.hold(job)
     consent.tell_source(consent.Source("import", f"job {job.pk}, {job.user_name}"))
-    outcome = Writing(target_of(job, options), loaded.batch).run()
+    outcome = Writing(target_of(job, options), loaded.batch).run(judged=judged)
     refused = sorted(loaded.refused + outcome.refused)
     _keep_refused(job, [(line, loaded.cells[line], reason) for line, reason in refused])
     for name, count in {**outcome.counts, "refused": len(refused)}.items():
@@ -284,12 +302,12 @@ def _write(job: Job, loaded: Loaded, options: Options) -> None:
 
 
 def _tell_planner(before: int, done: int) -> None:
-    """Let PostgreSQL count again whenever the rows have doubled, as it does too late by itself.
+    """Let PostgreSQL count again whenever the rows are four times as many; it does so too late.
 
     To a planner that takes the tables for empty every index is as good as any other, and the
     wrong one reads through the whole list for each row.
     """
-    if done >= _FIRST_COUNT and done.bit_length() > before.bit_length():
+    if done >= _FIRST_COUNT and done.bit_length() // 2 > before.bit_length() // 2:
         with connection.cursor() as cursor:
             cursor.execute(f"ANALYZE {', '.join(_FILLED)}")
 

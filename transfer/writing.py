@@ -25,12 +25,18 @@ _WITHOUT_NULLS = (
 class Writing(Judging):
     """Does a batch, pass by pass."""
 
-    def run(self) -> Outcome:
-        """Do the batch, inside the caller's transaction."""
+    def run(self, *, judged: bool = True) -> Outcome:
+        """Do the batch, inside the caller's transaction.
+
+        Args:
+            judged: Whether rows that cannot be written are found before and refused; else the
+                first of them is the end of the transaction.
+        """
         self._prepare()
         self._copy()
         while True:
-            self.judge()
+            if judged:
+                self.judge()
             self._apply()
             if not self._next_pass():
                 break

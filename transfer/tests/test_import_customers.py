@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Client
 from callbacks.factories import CallbackFactory
@@ -414,3 +415,53 @@ def test_the_planner_hears_of_tables_that_grow(customer_list, file, monkeypatch)
     with connection.cursor() as cursor:
         cursor.execute("SELECT reltuples FROM pg_class WHERE relname = 'loyalty_loyaltycard'")
         assert cursor.fetchone()[0] >= 5
+
+
+# --- batches that are tried without looking first ---------------------------------------
+
+
+def statements(captured: CaptureQueriesContext, beginning: str) -> int:
+    """Return how many statements begin so."""
+    return sum(query["sql"].lstrip().startswith(beginning) for query in captured)
+
+
+def test_batches_of_new_customers_are_written_without_looking_first(
+    customer_list, file, monkeypatch
+) -> None:
+    monkeypatch.setattr("transfer.imports.BATCH_ROWS", 3)
+    write_csv(file, "private_ref,card_ref", *(f"c-{n},av-{n}" for n in range(9)))
+
+    with CaptureQueriesContext(connection) as captured:
+        assert import_file(file, customer_list).status == 0
+
+    assert statements(captured, "INSERT INTO customers_customer\n") == 3
+    assert statements(captured, "UPDATE transfer_row") == 0
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        pytest.param(("c-2,av-x", "private_ref has already been taken"), id="private-ref"),
+        pytest.param(("c-x,av-2", "card_ref has already been taken"), id="card-ref"),
+    ],
+)
+def test_once_a_ref_was_taken_the_rest_is_looked_up_first(
+    taken, customer_list, file, monkeypatch
+) -> None:
+    monkeypatch.setattr("transfer.imports.BATCH_ROWS", 3)
+    row, reason = taken
+    lines = [f"c-{n},av-{n}" for n in range(8)]
+    # In the second batch and in the third; what they repeat is in the first.
+    lines[4:4], lines[8:8] = [row], [row]
+    write_csv(file, "private_ref,card_ref", *lines)
+
+    with CaptureQueriesContext(connection) as captured:
+        ended = import_file(file, customer_list)
+
+    settle()
+    assert ended.status == 1
+    assert [row["private_ref"] for row in told(customer_list)] == [f"c-{n}" for n in range(8)]
+    assert [line.rpartition(",")[2] for line in refused(file)[1:]] == [reason, reason]
+    # Four batches, one of them twice.
+    assert statements(captured, "INSERT INTO customers_customer\n") == 5
+    assert statements(captured, "UPDATE transfer_row") > 0
