@@ -177,7 +177,7 @@ def main() -> None:
     """Do what was asked for."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "hubcustomers.settings"
     what, folder = sys.argv[1], Path(sys.argv[2])
-    if what in ("prepare", "hub", "rival"):
+    if what in ("prepare", "rival"):
         import django
 
         django.setup()
