@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
+from django.utils.translation import gettext as _
 
 from customers import consent
 from customers.models import CustomerList
@@ -108,10 +109,10 @@ def choose_match(fields: Iterable[str], asked: str | None, on_duplicate: str | N
     known = set(fields)
     match = asked or ("private_ref" if "private_ref" in known else None)
     if match and match not in known:
-        raise UnusableOptions(f"No column is {match}, by which customers would be found.")
+        raise UnusableOptions(_("No column is %s, by which customers would be found.") % match)
     if match is None and on_duplicate in ("skip", "update"):
         raise UnusableOptions(
-            "By what are customers found? No column is private_ref; choose email or phone."
+            _("By what are customers found? No column is private_ref; choose email or phone.")
         )
     return match
 

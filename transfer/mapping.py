@@ -4,6 +4,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
+from django.utils.translation import gettext as _
+
 from customers.serializers import CustomerSerializer
 
 CUSTOM = "custom_fields."
@@ -67,6 +69,10 @@ class UnusableMapping(ValueError):
     """The mapping cannot be used; the message says why."""
 
 
+class NothingMapped(UnusableMapping):
+    """No column has a field."""
+
+
 def guess(column: str) -> str:
     """Return the field that a column's name most likely means, "" where none."""
     if column.startswith(CUSTOM) and len(column) > len(CUSTOM):
@@ -88,6 +94,7 @@ def map_columns(
 
     Raises:
         UnusableMapping: An unknown column or field, or two columns for one field.
+        NothingMapped: No column has a field.
     """
     columns = list(columns)
     for column, field in said.items():
@@ -99,7 +106,7 @@ def map_columns(
     taken = [field for field in chosen.values() if field]
     for field in taken:
         if taken.count(field) > 1 and field in said.values():
-            raise UnusableMapping(f"Two columns cannot both be {field}.")
+            raise UnusableMapping(_("Two columns cannot both be %s.") % field)
     mapped = {}
     for column in columns:
         if column in chosen:
@@ -110,9 +117,7 @@ def map_columns(
         mapped[column] = "" if field in taken else field
         taken.append(field)
     if not any(mapped.values()):
-        raise UnusableMapping(
-            "No column's name is known. Say which column is which, like --map Mail=email."
-        )
+        raise NothingMapped(_("Nothing would be imported. Say which column is which."))
     return mapped
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple
 
+from django.utils.translation import gettext as _
+
 from hubcustomers import exact_json
 
 MAX_RECORD_BYTES = 1024 * 1024
@@ -78,22 +80,30 @@ class _Lines:
         self.offset += len(raw)
         self._record += len(raw)
         if len(raw) > MAX_RECORD_BYTES:
-            raise UnreadableFile(f"Line {self.line} is longer than 1 MB.")
+            raise UnreadableFile(_("Line %d is longer than 1 MB.") % self.line)
         if self._record > MAX_RECORD_BYTES:
             raise UnreadableFile(
-                f"The row that begins in line {self.first} is longer than 1 MB: a quote in it"
-                " is not closed."
+                _(
+                    "The row that begins in line %d is longer than 1 MB: a quote in it is not"
+                    " closed."
+                )
+                % self.first
             )
         if b"\0" in raw:
-            raise UnreadableFile(f"Line {self.line} contains a NUL byte: this is no text file.")
+            raise UnreadableFile(
+                _("Line %d contains a NUL byte: this is no text file.") % self.line
+            )
         if self.line == 1:
             raw = raw.removeprefix(_BOM)
         try:
             return raw.decode()
         except UnicodeDecodeError as error:
             raise UnreadableFile(
-                f"The file is not UTF-8 (line {self.line} has the byte {raw[error.start]:#04x});"
-                " it may be Windows-1252 or Latin-1. Save it as UTF-8 and try again."
+                _(
+                    "The file is not UTF-8 (line %(line)d has the byte %(byte)s); it may be"
+                    " Windows-1252 or Latin-1. Save it as UTF-8 and try again."
+                )
+                % {"line": self.line, "byte": f"{raw[error.start]:#04x}"}
             ) from error
 
 
@@ -123,10 +133,10 @@ def all_records(file: BinaryIO, layout: Layout) -> Iterator[Record]:
             layout.columns.extend(key for key in record.cells if key not in known)
             known.update(record.cells)
             if len(known) > MAX_COLUMNS:
-                raise UnreadableFile(f"The file has more than {MAX_COLUMNS} different keys.")
+                raise UnreadableFile(_("The file has more than %d different keys.") % MAX_COLUMNS)
         yield record
     if empty:
-        raise UnreadableFile("The file has no rows.")
+        raise UnreadableFile(_("The file has no rows."))
 
 
 def find_layout(file: BinaryIO, name: str) -> Layout:
@@ -139,16 +149,16 @@ def find_layout(file: BinaryIO, name: str) -> Layout:
     start = file.read(4)
     for mark, encoding in _OTHER_ENCODINGS.items():
         if start.startswith(mark):
-            raise UnreadableFile(f"The file is {encoding}. Save it as UTF-8 and try again.")
+            raise UnreadableFile(_("The file is %s. Save it as UTF-8 and try again.") % encoding)
     lines = _Lines(file)
     first = next(lines, "")
     if not first.strip():
-        raise UnreadableFile("The file is empty, or its first line is.")
+        raise UnreadableFile(_("The file is empty, or its first line is."))
     begin = first.strip()
     if name.lower().endswith((".jsonl", ".ndjson", ".json")) or begin.startswith(("{", "[{")):
         if begin.startswith("["):
             raise UnreadableFile(
-                "The file is one JSON array. JSON Lines are needed: one object in each line."
+                _("The file is one JSON array. JSON Lines are needed: one object in each line.")
             )
         return Layout("jsonl", [])
     delimiter = _sniff(first)
@@ -168,13 +178,14 @@ def _checked_header(cells: Any) -> list[str]:
         columns.pop()
     if len(columns) > MAX_COLUMNS:
         raise UnreadableFile(
-            f"The file has {len(columns)} columns; at most {MAX_COLUMNS} are read."
+            _("The file has %(count)d columns; at most %(most)d are read.")
+            % {"count": len(columns), "most": MAX_COLUMNS}
         )
     for column in columns:
         if not column:
-            raise UnreadableFile("A column in the middle of the first line has no name.")
+            raise UnreadableFile(_("A column in the middle of the first line has no name."))
         if columns.count(column) > 1:
-            raise UnreadableFile(f"The column {column[:80]!r} appears twice in the first line.")
+            raise UnreadableFile(_("The column %r appears twice in the first line.") % column[:80])
     return columns
 
 
@@ -214,10 +225,12 @@ def _csv_records(lines: _Lines, delimiter: str) -> Iterator[Record]:
 
 def _csv_sentence(error: str, lines: _Lines) -> str:
     if "unexpected end" in error:
-        return f"The quote that opens in the row of line {lines.first} is never closed."
+        return _("The quote that opens in the row of line %d is never closed.") % lines.first
     if "new-line" in error:
-        return f"Line {lines.line} has a carriage return in it: lines must end with LF or CR LF."
-    return f"Line {lines.line} is not CSV: {error}."
+        return (
+            _("Line %d has a carriage return in it: lines must end with LF or CR LF.") % lines.line
+        )
+    return _("Line %(line)d is not CSV: %(error)s.") % {"line": lines.line, "error": error}
 
 
 def _json_records(lines: _Lines) -> Iterator[Record]:

@@ -33,7 +33,7 @@ FILES = {
         ",".join(f"c{number}" for number in range(10_000)).encode() + b"\n1\n",
         "The file has 10000 columns; at most 500 are read.",
     ),
-    "unknown columns": (b"\x01\x02,<script>\n1,2\n", "No column's name is known."),
+    "unknown columns": (b"\x01\x02,<script>\n1,2\n", "Nothing would be imported."),
     "a JSON array": (b'[{"email": "a@x"}]\n', "The file is one JSON array."),
     "many keys": (
         b"".join(b'{"k%d": 1}\n' % number for number in range(501)),
@@ -88,6 +88,8 @@ def test_values_of_several_lines_are_read(customer_list, tmp_path) -> None:
 _READ = """
 import resource, sys
 from pathlib import Path
+import django
+django.setup()
 from transfer.reading import UnreadableFile, examine
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with Path(sys.argv[1]).open("rb") as file:

@@ -133,6 +133,18 @@ def test_a_file_that_cannot_be_read_is_told(content, sentence, desk, customer_li
     assert not Job.objects.exists()
 
 
+def test_faults_of_a_file_are_told_in_the_language_of_the_page(desk, customer_list) -> None:
+    desk.http.defaults["HTTP_ACCEPT_LANGUAGE"] = "fr"
+
+    assert (
+        "deux fois dans la première ligne"
+        in upload(desk, customer_list, b"email,email\na,b\n").content.decode()
+    )
+    upload(desk, customer_list)
+    answer = try_rows(desk, Job.objects.get(), column_1="private_ref")
+    assert "Deux colonnes ne peuvent pas" in answer.content.decode()
+
+
 def test_a_file_above_the_limit_is_told(desk, customer_list, settings) -> None:
     settings.IMPORT_MAX_BYTES = 10
 
@@ -143,7 +155,7 @@ def test_a_file_above_the_limit_is_told(desk, customer_list, settings) -> None:
     ("changes", "sentence"),
     [
         ({"column_1": "private_ref"}, "Two columns cannot both be private_ref."),
-        ({f"column_{n}": "" for n in range(5)}, "No column&#x27;s name is known"),
+        ({f"column_{n}": "" for n in range(5)}, "Nothing would be imported."),
         ({"column_0": "", "on_duplicate": "skip"}, "By what are customers found?"),
         ({"match": "email"}, "No column is email"),
         ({"column_0": "nonsense"}, "Select a valid choice"),

@@ -224,6 +224,8 @@ def _judging() -> Iterator[None]:
     """Tell what is wrong in one sentence."""
     try:
         yield
+    except mapping.NothingMapped as error:
+        raise CommandError(f"{error} For example: --map Mail=email", returncode=WRONG) from error
     except (UnreadableFile, mapping.UnusableMapping, imports.UnusableOptions) as error:
         raise CommandError(str(error), returncode=WRONG) from error
     except OSError as error:
