@@ -18,11 +18,15 @@ class SignInForm(AuthenticationForm):
 
     def clean(self) -> dict[str, Any]:
         """Refuse a try too many in words that tell no more than a wrong password does."""
+        if "password" not in self.cleaned_data:
+            # Nothing to judge: neither a try nor a good one, which would forgive those before.
+            return cast(dict[str, Any], self.cleaned_data)
         request, name = cast(HttpRequest, self.request), self.cleaned_data.get("username", "")
         counted = throttle.password_of(request, name)
         throttle.count(counted)
         data = super().clean()
-        throttle.forgive(counted)
+        if self.get_user() is not None:
+            throttle.forgive(counted)
         return cast(dict[str, Any], data)
 
 

@@ -164,6 +164,22 @@ def test_the_usual_desk_has_tries_of_its_own_and_not_without_end(marie: User) ->
     assert said(attempt("paul", desk=usual)) == WRONG
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_a_sign_in_without_a_password_forgives_nothing(known: bool, marie: User) -> None:
+    desk = Desk()
+    if known:
+        answer = attempt(password="secret", desk=desk)
+        desk.http.post(answer.url, {"code": code_of(marie)})
+        desk.post("/admin/logout/")
+    answers = []
+    for number in range(11):
+        answers.append(said(attempt(desk=desk, address=f"192.0.2.{number}")))
+        assert attempt(password="", desk=desk).status_code == 200
+
+    free = 10 if known else 5
+    assert answers == [WRONG] * free + [WAIT] * (11 - free)
+
+
 @pytest.mark.parametrize("value", ["", "x", "x:y:z", "é"])
 def test_a_made_up_mark_of_a_browser_counts_for_nothing(value: str, marie: User) -> None:
     usual = Desk()
