@@ -138,7 +138,9 @@ class RetentionRuleAdmin(ScopedModelAdmin):
         obj = pages.find(self, request, object_id)
         found = retention.latest_preview(obj)
         if found is None:
-            first = gettext("Make a preview first; one that is a day old counts no more.")
+            first = gettext(
+                "Make a preview first; one that is a day old, or of other rules, counts no more."
+            )
             return self._preview(request, obj, first)
         total = _total(found)
         made: list[Job] = []

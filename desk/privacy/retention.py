@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -71,15 +72,34 @@ def rule_for(customer_list: CustomerList) -> RetentionRule | None:
 
 def start_preview(rule: RetentionRule, *, user: Any) -> Job:
     """Queue the counting of whom the rule would anonymise."""
-    cutoff = inactive.cutoff_of(rule.months).isoformat()
-    plan = [Planned(one.pk, rule.months, rule.by, cutoff) for one in lists_of(rule)]
-    return _queue(PREVIEW, rule, plan, user)
+    return _queue(PREVIEW, rule, _plan_of(rule), user)
 
 
+@transaction.atomic
 def start_run(rule: RetentionRule, preview: Job, *, user: Any) -> Job:
-    """Queue the anonymising of those whom the preview counted and who are silent still."""
+    """Queue the anonymising of those whom the preview counted and who are silent still.
+
+    Raises:
+        ValidationError: The rules are not what they were when the preview was made.
+    """
+    # Every rule of the account: one of a list's own takes the list away from the account's.
+    rules = RetentionRule.objects.for_account(rule.account_id).order_by("pk").select_for_update()
+    current = next((one for one in rules if one.pk == rule.pk), None)
+    if current is None or not _is_of(preview, current):
+        raise ValidationError(_("The rules were changed since the preview. Make another one."))
     plan = [Planned(*one) for one in preview.options["plan"]]
     return _queue(RUN, rule, plan, user)
+
+
+def _plan_of(rule: RetentionRule) -> list[Planned]:
+    cutoff = inactive.cutoff_of(rule.months).isoformat()
+    return [Planned(one.pk, rule.months, rule.by, cutoff) for one in lists_of(rule)]
+
+
+def _is_of(preview: Job, rule: RetentionRule) -> bool:
+    """Return whether the rule says of each list what it said for the preview."""
+    then = {Planned(*one)[:3] for one in preview.options["plan"]}
+    return then <= {one[:3] for one in _plan_of(rule)}
 
 
 def _queue(kind: str, rule: RetentionRule, plan: list[Planned], user: Any) -> Job:
@@ -99,7 +119,10 @@ def _queue(kind: str, rule: RetentionRule, plan: list[Planned], user: Any) -> Jo
 
 
 def latest_preview(rule: RetentionRule) -> Job | None:
-    """Return the last preview of the rule that is done and not too old; None without one."""
+    """Return the last preview of the rule that is done and not too old; None without one.
+
+    None as well where the rules say something else by now, or of other lists.
+    """
     rows = Job.objects.for_account(rule.account_id).filter(
         kind=PREVIEW,
         state=State.DONE,
@@ -107,7 +130,7 @@ def latest_preview(rule: RetentionRule) -> Job | None:
         finished_at__gt=timezone.now() - VALID_FOR,
     )
     found: Job | None = rows.order_by("-pk").first()
-    return found
+    return found if found is not None and _is_of(found, rule) else None
 
 
 def counted(preview: Job) -> dict[int, dict[str, int]]:

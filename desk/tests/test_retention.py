@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -112,6 +113,44 @@ def test_without_a_fresh_preview_one_is_made_first(
     officer.post(page, typed="1")
 
     assert Job.objects.filter(kind=retention.PREVIEW).count() == 2
+    assert not Job.objects.filter(kind=retention.RUN).exists()
+
+
+def test_a_preview_of_a_rule_that_was_changed_counts_no_more(
+    officer: Desk, rule: RetentionRule, customer_list: CustomerList
+) -> None:
+    silent(customer_list)
+    preview(officer, rule)
+
+    assert officer.save(url(rule), months="1200").status_code == 302
+
+    assert "Make a preview first" in officer.get(url(rule, "run")).content.decode()
+    officer.post(url(rule, "run"), typed="1")
+    assert not Job.objects.filter(kind=retention.RUN).exists()
+
+
+def test_a_list_that_got_its_own_rule_is_left_to_it(
+    officer: Desk, rule: RetentionRule, customer_list: CustomerList
+) -> None:
+    silent(customer_list)
+    preview(officer, rule)
+    rule_of(rule.account, customer_list=customer_list, months=1200)
+
+    assert "Make a preview first" in officer.get(url(rule, "run")).content.decode()
+    officer.post(url(rule, "run"), typed="1")
+    assert not Job.objects.filter(kind=retention.RUN).exists()
+
+
+def test_a_rule_that_is_changed_while_somebody_confirms_is_not_applied(
+    officer: Desk, rule: RetentionRule, customer_list: CustomerList
+) -> None:
+    silent(customer_list)
+    job = preview(officer, rule)
+    RetentionRule.objects.update(months=1200)
+
+    with pytest.raises(ValidationError, match="since the preview"):
+        retention.start_run(rule, job, user=officer.user)
+
     assert not Job.objects.filter(kind=retention.RUN).exists()
 
 
