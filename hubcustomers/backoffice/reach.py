@@ -18,10 +18,6 @@ class Role(TextChoices):
     OPERATOR = "operator", _("Operator")
 
 
-# Whoever is this somewhere sees personal data, and signs in with a second factor.
-SEE_PEOPLE: frozenset[str] = frozenset({Role.MANAGER, Role.SUPPORT, Role.PRIVACY})
-
-
 @dataclass(frozen=True)
 class Reach:
     """The accounts in which a staff user works, each with the user's role there."""
@@ -43,11 +39,6 @@ class Reach:
     def several(self) -> bool:
         """Return whether rows of more than one account may stand side by side."""
         return self.everything or len(self.roles) > 1
-
-    @property
-    def shows_people(self) -> bool:
-        """Return whether there is personal data in it."""
-        return self.everything or not SEE_PEOPLE.isdisjoint(self.roles.values())
 
     def covers(self, account_id: int | None) -> bool:
         """Return whether the account is one of them."""

@@ -95,7 +95,8 @@ def test_nothing_but_the_code_does_for_who_has_a_second_factor(
     asked(desk.get(url(bistro, "issue")))
 
 
-def test_who_has_none_gives_the_password(bistro: Connection) -> None:
+def test_who_has_none_gives_the_password(bistro: Connection, settings: Any) -> None:
+    settings.SECOND_FACTOR_REQUIRED = False
     desk = Desk()
     desk.http.force_login(staff("otto", bistro.account, role=Role.OPERATOR))
     asked(desk.get(url(bistro, "issue")))

@@ -176,8 +176,8 @@ def test_an_unattended_desk_changes_nothing(page: str, method: str, marie: User)
     assert not RecoveryCode.objects.exists()
 
 
-def test_who_has_none_sets_one_up_first(bistro: Connection) -> None:
-    staff("otto", bistro.account, role="operator")
+def test_who_has_none_sets_one_up_first(db: None) -> None:
+    staff("otto")
     desk, _answer = give_password("otto")
 
     assert "You sign in with a password alone." in desk.get(OWN).content.decode()
