@@ -155,12 +155,13 @@ def prune(
             continue
         before = timezone.now() - timedelta(days=days[rule.name])
         pruned.rows[rule.name] = 0
+        if rule.name == "uploads" and not dry_run:
+            # First, so that none of them can be started while its rows go.
+            _close_drafts(before)
         found = [_count(rule, before)] if dry_run else _clear(rule, before)
         for rows in found:
             pruned.rows[rule.name] += rows
             tell(pruned.total)
-        if rule.name == "uploads" and not dry_run:
-            _close_drafts(before)
     return pruned
 
 
@@ -216,7 +217,7 @@ def _delete(rule: Rule, before: datetime) -> Iterator[int]:
 
 
 def _close_drafts(before: datetime) -> None:
-    """Cancel the jobs whose uploaded files are gone: they can be started no more."""
+    """Cancel the jobs whose uploaded files are to go: they can be started no more."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE transfer_job SET state = 'cancelled', finished_at = statement_timestamp()"

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.test import Client
@@ -27,6 +28,7 @@ from desk.merging.models import Merge
 from desk.privacy import proof
 from hubcustomers.models import AuditEntry
 from signin.models import Session
+from transfer import uploaded
 from transfer.factories import JobFactory
 from transfer.models import Job, RefusedRow, StagedRow, State
 
@@ -174,6 +176,31 @@ def test_what_imports_left_goes(customer_list: Any) -> None:
     assert draft.state == State.CANCELLED
 
 
+def test_an_upload_that_goes_can_be_started_no_more(
+    customer_list: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "_BATCH", 1)
+    job = JobFactory(customer_list=customer_list, state=State.CHECKED, finished_at=None)
+    Job.objects.filter(pk=job.pk).update(created_at=ago(days=8))
+    for line in range(3):
+        StagedRow.objects.create(account=job.account, job=job, line=line, cells=[])
+    refused: list[str] = []
+
+    def begin(done: int) -> None:
+        # Somebody presses the button after the first row went.
+        try:
+            uploaded.begin(job)
+        except ValidationError as error:
+            refused.extend(error.messages)
+
+    pruning.prune({"uploads": 7}, tell=begin)
+
+    assert len(refused) >= 3
+    job.refresh_from_db()
+    assert job.state == State.CANCELLED
+    assert not StagedRow.objects.exists()
+
+
 def test_what_to_look_for_goes_when_no_worker_comes(customer_list: Any) -> None:
     fields = {"customer_list": customer_list, "state": State.QUEUED, "finished_at": None}
     old, young = (JobFactory(kind=proof.KIND, **fields) for _ in range(2))
@@ -293,6 +320,28 @@ def test_it_waits_for_nobody(second: Callable[[], Any]) -> None:
     assert report["rows"]["events"] == 1
     assert list(Event.objects.all()) == [held]
     assert free != held
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("table", ["customers_customer", "desk_merge"])
+def test_a_merge_that_somebody_holds_is_emptied_another_time(
+    table: str, customer_list: CustomerList, second: Callable[[], Any]
+) -> None:
+    held, free = (
+        merge(*(CustomerFactory(customer_list=customer_list, city=name) for _ in range(2)))
+        for name in ("Lyon", "Nice")
+    )
+    Merge.objects.update(created_at=ago(days=31))
+    other = second()
+    number = held.pk if table == "desk_merge" else held.merged_id
+    other.execute(f"SELECT FROM {table} WHERE id = %s FOR UPDATE", [number])
+
+    assert prune()["rows"]["merges"] == 1
+
+    other.rollback()
+    rows = dict(Customer.with_merged.values_list("pk", "anonymised"))
+    assert (rows[held.merged_id], rows[free.merged_id]) == (False, True)
+    assert prune()["rows"]["merges"] == 1
 
 
 @pytest.fixture

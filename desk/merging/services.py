@@ -198,8 +198,17 @@ def forget_former(before: datetime, limit: int) -> int:
     Returns:
         How many merges that were.
     """
-    merges = undoable_no_more(before).order_by("pk").select_for_update(of=["self"], no_key=True)
-    keys = dict(merges.values_list("pk", "merged_id")[:limit])
+    found = list(undoable_no_more(before).order_by("pk").values_list("pk", "merged_id")[:limit])
+    # Customers before their merges, as everybody locks them; whatever is locked is left for later.
+    free = {"no_key": True, "skip_locked": True}
+    merged = Customer.with_merged.filter(pk__in=[customer for _merge, customer in found])
+    locked = merged.order_by("pk").select_for_update(**free).values_list("pk", flat=True)
+    merges = undoable_no_more(before).filter(
+        pk__in=[merge for merge, _customer in found], merged_id__in=list(locked)
+    )
+    keys = dict(
+        merges.order_by("pk").select_for_update(of=["self"], **free).values_list("pk", "merged_id")
+    )
     # Looked at again under the lock: one that was parted meanwhile stands for itself.
     rows = Customer.with_merged.filter(pk__in=keys.values(), merged_into__isnull=False)
     rows.update(anonymised=True, custom_fields={}, **dict.fromkeys(ANONYMISED_FIELDS))
