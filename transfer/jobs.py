@@ -114,19 +114,22 @@ def save_progress(job: Job) -> None:
     job.save(update_fields=["checkpoint", "counts", "done", "total"])
 
 
-def finish(job: Job, *, error: str = "", state: State = State.DONE) -> None:
-    """Say that the job has ended, well or with an error; no more where it is not ours now."""
+def finish(job: Job, *, error: str = "", state: State = State.DONE) -> bool:
+    """Say that the job has ended, well or with an error; return False where it is not ours now."""
     job.state = State.FAILED if error else state
     job.error = error
     ours = Job.objects.filter(pk=job.pk, state=State.RUNNING, lease_token=job.lease_token)
-    ours.update(state=job.state, error=error, finished_at=Now(), lease_until=None)
+    return bool(ours.update(state=job.state, error=error, finished_at=Now(), lease_until=None))
 
 
 def fail(job: Job, error: str) -> None:
-    """Say why the job has failed, and delete what it needed only while it ran."""
+    """Say why the job has failed, and delete what it needed only while it ran.
+
+    Nothing of a job that another worker took meanwhile, and needs all of it.
+    """
     with transaction.atomic():
-        finish(job, error=error)
-        _tidy(job)
+        if finish(job, error=error):
+            _tidy(job)
 
 
 def start(job: Job) -> None:

@@ -1,9 +1,11 @@
 """Imports in the back-office: upload, name the columns, try, import, correct what was refused."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
 from accounts.factories import ConnectionFactory
 from customers.models import Customer
@@ -11,6 +13,7 @@ from hubcustomers.backoffice.reach import Role
 from hubcustomers.models import AuditEntry
 from hubcustomers.tests.desk import Desk, member_desk, staff, url
 from loyalty.models import LoyaltyOperation
+from transfer import jobs
 from transfer.imports import saved_mapping
 from transfer.jobs import Worker
 from transfer.models import Job, RefusedRow, StagedRow
@@ -171,6 +174,25 @@ def test_what_does_not_go_together_is_told(changes, sentence, desk, customer_lis
     assert sentence in answer.content.decode()
     job.refresh_from_db()
     assert job.state == "draft"
+
+
+def test_a_worker_that_lost_its_import_takes_nothing_from_the_next(desk, customer_list) -> None:
+    upload(desk, customer_list)
+    job = Job.objects.get()
+    Job.objects.update(state="queued")
+    first = jobs.claim()
+    Job.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    second = jobs.claim()
+    assert (first.pk, second.pk) == (job.pk, job.pk)
+    rows = StagedRow.objects.count()
+
+    jobs.fail(first, "The disk is full.")
+
+    job.refresh_from_db()
+    assert (job.state, job.error, StagedRow.objects.count()) == ("running", "", rows)
+    jobs.fail(second, "The disk is full.")
+    job.refresh_from_db()
+    assert (job.state, StagedRow.objects.count()) == ("failed", 0)
 
 
 def test_only_what_was_tried_is_imported_and_only_once(desk, customer_list) -> None:
