@@ -103,7 +103,7 @@ def customers(wanted: Wanted, *, as_cells: bool) -> Iterator[Row]:
     Raises:
         InvalidField: A filter cannot be read.
     """
-    rows = _customers(wanted)
+    rows = _customers(wanted).filter(wanted.period())
     last = 0
     while True:
         page = list(rows.filter(pk__gt=last).order_by("pk").select_related("account")[:_PAGE])
@@ -125,11 +125,10 @@ def customers(wanted: Wanted, *, as_cells: bool) -> Iterator[Row]:
 
 
 def _customers(wanted: Wanted) -> Any:
+    """Return the customers that the filters take, whenever they were created."""
     customer_list = wanted.customer_list
     country = (customer_list.location or customer_list.account).country
-    rows = Customer.objects.for_account(wanted.account_id).filter(
-        wanted.period(), customer_list=customer_list
-    )
+    rows = Customer.objects.for_account(wanted.account_id).filter(customer_list=customer_list)
     filters = dict(wanted.filters)
     ref = filters.pop("private_ref", None)
     if ref is not None:

@@ -144,6 +144,16 @@ def test_operations_are_told_whole(full) -> None:
     assert (second["card_name"], second["delta"]) == ("second", "0.000001")
 
 
+def test_the_period_of_operations_is_not_that_of_their_customers(full) -> None:
+    Customer.objects.update(created_at="2001-01-01T00:00:00Z")
+
+    ended = run(
+        "export_operations", "--list", full.public_id, "--email", "1@*", "--after", "2020-01-01"
+    )
+
+    assert len(ended.out.splitlines()) == 3
+
+
 def test_an_export_shows_nothing_of_others_and_is_recorded(full, rival) -> None:
     other = CustomerListFactory(account=rival.account)
     CustomerFactory(customer_list=other, email="rival@example.com")
