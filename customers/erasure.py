@@ -17,31 +17,18 @@ class Erased(NamedTuple):
     before: Mapping[str, Any]
 
 
-# Takes the customer, the client that causes it (None for the back-office), and the private
-# fields as they were before: the customer itself is blank already.
-Eraser = Callable[[Customer, int | None, Mapping[str, Any]], None]
-# The same for several customers of one account at once.
-EraserOfMany = Callable[[Sequence[Erased], int | None], None]
+# Takes customers of one account, and the client that causes it (None for the back-office).
+Eraser = Callable[[Sequence[Erased], int | None], None]
 
-_erasers: dict[Eraser, EraserOfMany | None] = {}
+_erasers: list[Eraser] = []
 
 
-def register_eraser(eraser: Eraser, *, of_many: EraserOfMany | None = None) -> None:
-    """Have the eraser run whenever a customer is anonymised.
-
-    Args:
-        eraser: Erases what the app holds of one customer.
-        of_many: Does the same for several customers of one account in fewer statements;
-            without it the eraser is called for each of them.
-    """
-    _erasers[eraser] = of_many
+def register_eraser(eraser: Eraser) -> None:
+    """Have the eraser run whenever customers are anonymised."""
+    _erasers.append(eraser)
 
 
 def run_erasers(erased: Sequence[Erased], *, caused_by: int | None) -> None:
     """Erase what apps further up hold of these customers, all of one account."""
-    for eraser, of_many in _erasers.items():
-        if of_many is not None:
-            of_many(erased, caused_by)
-            continue
-        for customer, before in erased:
-            eraser(customer, caused_by, before)
+    for eraser in _erasers:
+        eraser(erased, caused_by)

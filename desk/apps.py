@@ -17,16 +17,16 @@ class DeskConfig(AppConfig):
         from customers.erasure import register_eraser
         from desk.holdings import register_holdings
         from desk.merging import holdings as merging_holdings
-        from desk.merging.erasing import erase_from_desk, erase_from_desk_of_many
+        from desk.merging.erasing import erase_from_desk
         from desk.merging.searching import register_search
         from desk.privacy.proof import register_proof
-        from desk.privacy.requests import erase_notes, erase_notes_of_many
+        from desk.privacy.requests import erase_notes
         from desk.privacy.retention import register_retention
 
-        register_eraser(erase_notes, of_many=erase_notes_of_many)
+        register_eraser(erase_notes)
         register_holdings()
         merging_holdings.register_holdings()
         register_proof()
         register_retention()
-        register_eraser(erase_from_desk, of_many=erase_from_desk_of_many)
+        register_eraser(erase_from_desk)
         register_search()

@@ -14,8 +14,8 @@ class OrdersConfig(AppConfig):
         """Have anonymising a customer reach its orders too."""
         # Models cannot be imported before Django has started.
         from customers.erasure import register_eraser
-        from orders.erasure import erase_from_orders, erase_from_orders_of_many
+        from orders.erasure import erase_from_orders
         from orders.holdings import register_holdings
 
-        register_eraser(erase_from_orders, of_many=erase_from_orders_of_many)
+        register_eraser(erase_from_orders)
         register_holdings()

@@ -4,7 +4,7 @@ Orders whose link to the customer was lost with its list are out of reach: nothi
 any more whose they were.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
@@ -12,7 +12,7 @@ from django.db import connection
 from accounts.models import Account
 from callbacks.outbox import any_listener, erase_states
 from customers.erasure import Erased
-from customers.models import ANONYMISED_FIELDS, Customer
+from customers.models import ANONYMISED_FIELDS
 from hubcustomers import exact_json
 from orders.events import record_orders_anonymised
 from orders.reads import orders_of_customer
@@ -25,16 +25,11 @@ RETURNING id, customer_id
 """
 
 
-def erase_from_orders(customer: Customer, caused_by: int | None, before: Mapping[str, Any]) -> None:
-    """Blank the private fields in all orders of a locked customer, and in their events.
+def erase_from_orders(erased: Sequence[Erased], caused_by: int | None) -> None:
+    """Blank the private fields in all orders of locked customers, and in their events.
 
-    No order of the customer can be placed or changed meanwhile: those lock it first.
+    No order of theirs can be placed or changed meanwhile: those lock the customer first.
     """
-    erase_from_orders_of_many([Erased(customer, before)], caused_by)
-
-
-def erase_from_orders_of_many(erased: Sequence[Erased], caused_by: int | None) -> None:
-    """Do the same for several locked customers of one account."""
     account_id = erased[0].customer.account_id
     values: dict[str, Any] = {
         "account": account_id,

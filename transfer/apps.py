@@ -14,19 +14,14 @@ class TransferConfig(AppConfig):
         """Register the erasers, the kinds of jobs and what the metrics tell of them."""
         from customers.erasure import register_eraser
         from hubcustomers.observing.metrics import register_gauges
-        from transfer.erasure import (
-            erase_rows,
-            erase_rows_of_many,
-            forget_fingerprint,
-            forget_fingerprints,
-        )
+        from transfer.erasure import erase_files, forget_fingerprints
         from transfer.grants import register_grants
         from transfer.holdings import register_holdings
         from transfer.measures import job_gauges
         from transfer.uploaded import register_import
 
-        register_eraser(erase_rows, of_many=erase_rows_of_many)
-        register_eraser(forget_fingerprint, of_many=forget_fingerprints)
+        register_eraser(erase_files)
+        register_eraser(forget_fingerprints)
         register_import()
         register_grants()
         register_gauges(job_gauges)

@@ -11,26 +11,20 @@ from customers.models import Customer
 from transfer.models import Pulled, RefusedRow, StagedRow
 
 
-def erase_rows_of_many(erased: Sequence[Erased], caused_by: int | None) -> None:
-    """Do as ``erase_rows`` for several customers of one account, where there are rows at all."""
+def erase_files(erased: Sequence[Erased], caused_by: int | None) -> None:
+    """Delete the account's staged and refused rows that tell of these customers.
+
+    A row goes that ``prove_erasure`` would find: by what tells a person by itself, or by
+    first and last name together.
+    """
     account_id = erased[0].customer.account_id
     if not any(model.objects.for_account(account_id).exists() for model in (StagedRow, RefusedRow)):
         return
     for customer, before in erased:
-        erase_rows(customer, caused_by, before)
+        _erase_rows(customer, before)
 
 
-def erase_rows(customer: Customer, caused_by: int | None, before: Mapping[str, Any]) -> None:
-    """Delete the account's staged and refused rows that tell of the person.
-
-    A row goes that ``prove_erasure`` would find: by what tells a person by itself, or by
-    first and last name together.
-
-    Args:
-        customer: The customer, blanked already.
-        caused_by: Whose client it is that erases; of no matter here.
-        before: The private fields before.
-    """
+def _erase_rows(customer: Customer, before: Mapping[str, Any]) -> None:
     clues = clues_of(dict(before), country=customer.country or customer.account.country)
     condition, bound = telling_sql(clues, "cells::text")
     for model in (StagedRow, RefusedRow):
@@ -48,10 +42,3 @@ def forget_fingerprints(erased: Sequence[Erased], caused_by: int | None) -> None
     Pulled.objects.for_account(erased[0].customer.account_id).filter(
         kind=Pulled.Kind.CUSTOMER, local_id__in=numbers
     ).update(fingerprint="")
-
-
-def forget_fingerprint(
-    customer: Customer, caused_by: int | None, before: Mapping[str, Any]
-) -> None:
-    """Do as ``forget_fingerprints`` for one customer."""
-    forget_fingerprints([Erased(customer, before)], caused_by)

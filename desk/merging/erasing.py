@@ -1,12 +1,11 @@
 """Anonymising a customer reaches what the desk keeps of it: former values, and pairs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
 
 from customers.erasure import Erased
-from customers.models import Customer
 
 _ERASE = """
 WITH forgotten AS (
@@ -18,7 +17,7 @@ UPDATE desk_merge SET changes = '{}' WHERE account_id = %(account)s
 """
 
 
-def erase_from_desk_of_many(erased: Sequence[Erased], caused_by: int | None) -> None:
+def erase_from_desk(erased: Sequence[Erased], caused_by: int | None) -> None:
     """Forget what merges changed of these customers, and who they might be."""
     values: dict[str, Any] = {
         "account": erased[0].customer.account_id,
@@ -26,8 +25,3 @@ def erase_from_desk_of_many(erased: Sequence[Erased], caused_by: int | None) -> 
     }
     with connection.cursor() as cursor:
         cursor.execute(_ERASE, values)
-
-
-def erase_from_desk(customer: Customer, caused_by: int | None, before: Mapping[str, Any]) -> None:
-    """Do the same for one customer."""
-    erase_from_desk_of_many([Erased(customer, before)], caused_by)

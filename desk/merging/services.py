@@ -200,7 +200,7 @@ def forget_former(before: datetime, limit: int) -> int:
     """
     found = list(undoable_no_more(before).order_by("pk").values_list("pk", "merged_id")[:limit])
     # Customers before their merges, as everybody locks them; whatever is locked is left for later.
-    free = {"no_key": True, "skip_locked": True}
+    free: Any = {"no_key": True, "skip_locked": True}
     merged = Customer.with_merged.filter(pk__in=[customer for _merge, customer in found])
     locked = merged.order_by("pk").select_for_update(**free).values_list("pk", flat=True)
     merges = undoable_no_more(before).filter(

@@ -78,7 +78,7 @@ def _tell(user: Any) -> None:
 # --- anonymising ------------------------------------------------------------------------
 
 
-def erase_notes(customer: Customer, caused_by: int | None, before: Mapping[str, Any]) -> None:
+def _erase_notes(customer: Customer, before: Mapping[str, Any]) -> None:
     """Empty what staff wrote about the person, here and in requests linked to nobody.
 
     In requests of this customer any of the private values counts, elsewhere what tells the
@@ -97,8 +97,8 @@ def erase_notes(customer: Customer, caused_by: int | None, before: Mapping[str, 
         )
 
 
-def erase_notes_of_many(erased: Sequence[Erased], caused_by: int | None) -> None:
-    """Do the same for several customers of one account; most of them stand in no note."""
+def erase_notes(erased: Sequence[Erased], caused_by: int | None) -> None:
+    """Empty what staff wrote about these customers, of whom most stand in no note."""
     rows = PrivacyRequest.objects.for_account(erased[0].customer.account_id)
     written = rows.exclude(notes="", extension_reason="")
     texts = Haystack(
@@ -106,7 +106,7 @@ def erase_notes_of_many(erased: Sequence[Erased], caused_by: int | None) -> None
     )
     for customer, before in erased:
         if texts.text and texts.may_show(before):
-            erase_notes(customer, caused_by, before)
+            _erase_notes(customer, before)
 
 
 def _tells(request: PrivacyRequest, clues: list[Clue]) -> bool:
