@@ -6,6 +6,7 @@ first row of it is written, and what makes it unreadable is said in one sentence
 
 import csv
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple
@@ -23,6 +24,8 @@ _OTHER_ENCODINGS = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
+# What no column is called: an e-mail, a phone.
+_VALUE = re.compile(r"\S+@\S+\.\S+|\+?[\d\s().-]{7,}")
 _BOM = b"\xef\xbb\xbf"
 
 # Cells of a CSV row, the members of a JSON line, or the text of a line that is not JSON.
@@ -182,6 +185,10 @@ def _checked_header(cells: Any) -> list[str]:
             % {"count": len(columns), "most": MAX_COLUMNS}
         )
     for column in columns:
+        if _VALUE.fullmatch(column):
+            raise UnreadableFile(
+                _("The first line must name the columns; in this file it is a customer already.")
+            )
         if not column:
             raise UnreadableFile(_("A column in the middle of the first line has no name."))
         if columns.count(column) > 1:

@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.factories import ConnectionFactory
+from customers.factories import CustomerFactory
 from customers.models import Customer
+from customers.services import anonymise_customer
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.models import AuditEntry
 from hubcustomers.tests.desk import Desk, member_desk, staff, url
@@ -254,3 +257,41 @@ def test_refused_rows_are_sent_only_to_who_proved_who_they_are(customer_list, bi
 
     assert "security/confirm" in answer["Location"]
     assert RefusedRow.objects.count() == 1
+
+
+# --- a file without a header ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", ["marie@example.com", "06 12 34 56 78", "+33612345678"])
+def test_a_first_line_that_is_a_customer_is_told(cell, desk, customer_list) -> None:
+    answer = upload(desk, customer_list, f"Marie,Dupont,{cell}\nPaul,Petit,\n")
+
+    assert "it is a customer already" in answer.content.decode()
+    assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_columns_that_are_called_like_somebody_go_with_the_person(
+    cancelled, desk, customer_list
+) -> None:
+    upload(desk, customer_list, "Mail,Marie,Dupont,Anything\na@b.fr,Paul,Petit,1\n")
+    job = Job.objects.get()
+    fields = {"column_0": "email", "column_1": "first_name", "column_2": "last_name"}
+    try_rows(desk, job, **fields, column_3="")
+    if cancelled:
+        jobs.cancel(job)
+    person = CustomerFactory(customer_list=customer_list, first_name="Marie", last_name="Dupont")
+
+    with transaction.atomic():
+        anonymise_customer(person)
+
+    job.refresh_from_db()
+    names = ["Mail", "(erased 2)", "(erased 3)", "(erased 4)"]
+    assert job.options["layout"]["columns"] == names
+    assert job.options["fields"] == dict(
+        zip(names, ["email", "first_name", "last_name", ""], strict=True)
+    )
+    assert saved_mapping(customer_list) == {"Mail": "email"}
+    assert desk.get(url(job)).status_code == 200
+    assert desk.get(page_of(job, "columns")).status_code == 200
+    assert "Dupont" not in desk.get(url(job)).content.decode()
