@@ -1,14 +1,18 @@
 """Phone numbers as they are kept: E.164 where they can be read (companion, section 6)."""
 
 import re
+import unicodedata
 from functools import cache
 from typing import NamedTuple
 
 import phonenumbers
 
 # Letters are no digits: "0612345678 (mum)" is kept whole rather than cut.
-_NUMBER = re.compile(r"\+?[\d\s().\-/\u00a0\u2010-\u2015]+")
-_SEPARATORS = re.compile(r"[\s().\-/\u00a0\u2010-\u2015]+")
+_SEPARATING = r"\s()\[\].\-/\u00a0\u2010-\u2015\u2212"
+_NUMBER = re.compile(rf"[(\[]?\+?[\d{_SEPARATING}]+")
+_SEPARATORS = re.compile(f"[{_SEPARATING}]+")
+# How a national prefix is written beside the country code that replaces it.
+_LEFT_OUT = re.compile(r"^\+(\d+) ?\(0\)")
 
 
 def normalise_phone(text: str, country: str) -> str:
@@ -19,20 +23,32 @@ def normalise_phone(text: str, country: str) -> str:
         country: Where a national number is at home, two letters.
     """
     text = text.strip()
-    if not _NUMBER.fullmatch(text):
+    typed = _typed(text)
+    if not _NUMBER.fullmatch(typed):
         return text
     plan = _plan(country)
-    known = plan and _read_plainly(_SEPARATORS.sub("", text), plan)
+    known = plan and _read_plainly(_SEPARATORS.sub("", typed), plan)
     if known:
         return known
     try:
-        number = phonenumbers.parse(text, country)
+        number = phonenumbers.parse(typed, country)
     except phonenumbers.NumberParseException:
         return text
     # Possible is enough: validity changes with each numbering plan.
     if not phonenumbers.is_possible_number(number):
         return text
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _typed(text: str) -> str:
+    """Return a number as a keyboard would write it.
+
+    Telephones copy numbers with invisible marks of direction; some keyboards write wide digits.
+    """
+    if text.isascii():
+        return text
+    wide = unicodedata.normalize("NFKC", text)
+    return "".join(one for one in wide if unicodedata.category(one) != "Cf").strip()
 
 
 class _Plan(NamedTuple):
@@ -101,26 +117,31 @@ def needs_country(pattern: str) -> bool:
 def phone_patterns(pattern: str, country: str) -> list[str]:
     """Return the patterns under which numbers like this one may be kept.
 
-    A pattern with ``*`` is taken as it stands, and also read as a number: without
-    separators, and from a national beginning like ``06*`` to ``+336*``.
+    It is taken as it stands, as numbers are kept that could not be read, and also read as a
+    number: one with ``*`` without separators, and from a national beginning like ``06*`` to
+    ``+336*``.
     """
     pattern = pattern.strip()
     if "*" not in pattern:
-        return [normalise_phone(pattern, country)]
-    if not _NUMBER.fullmatch(pattern.replace("*", "") or "x"):
+        return list(dict.fromkeys([normalise_phone(pattern, country), pattern]))
+    typed = _typed(pattern)
+    if not _NUMBER.fullmatch(typed.replace("*", "") or "x"):
         return [pattern]
-    bare = _SEPARATORS.sub("", pattern)
-    return list(dict.fromkeys([_international(bare, country), pattern]))
+    bare = _SEPARATORS.sub("", _LEFT_OUT.sub(r"+\1", typed))
+    return list(dict.fromkeys([*_international(bare, country), pattern]))
 
 
-def _international(pattern: str, country: str) -> str:
+def _international(pattern: str, country: str) -> list[str]:
     if pattern.startswith(("+", "*")):
-        return pattern
+        return [pattern]
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(country, None)
     if metadata is None:
-        return pattern
+        return [pattern]
     # What is dialled in that country before a foreign number: 00, or 011 in America.
     abroad = re.match(metadata.international_prefix or "00", pattern)
     if abroad:
-        return "+" + pattern[abroad.end() :]
-    return f"+{metadata.country_code}{pattern.removeprefix(metadata.national_prefix or '')}"
+        return ["+" + pattern[abroad.end() :]]
+    code, prefix = str(metadata.country_code), metadata.national_prefix or ""
+    read = [f"+{code}{pattern.removeprefix(prefix)}"]
+    # 336* may be +336* whose plus nobody typed.
+    return [*read, f"+{pattern}"] if pattern.startswith(code) else read

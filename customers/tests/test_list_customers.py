@@ -246,6 +246,11 @@ def test_a_whole_number_is_found_however_its_plus_is_sent(
         "06 12*",
         "+336*",
         "+33 6 12*",
+        "+33(0)6*",
+        "+33 (0)6 12*",
+        "336*",
+        "33612345678",
+        "\u202a06 12*",
         "0033 6*",
         "*5678",
         "*56 78",
@@ -280,6 +285,15 @@ def test_a_number_kept_as_it_came_is_found_too(
     expected = ["ext. 12"] if not asked.startswith(" ") else []
     assert found(api, customer_list, "phone", phone=asked.lstrip()) == ["ext. 12"]
     assert found(api, customer_list, "phone", phone=asked) == expected
+
+
+def test_a_number_that_only_another_country_could_not_read_is_found_as_it_is_shown(
+    api: HubClient, customer_list: CustomerList
+) -> None:
+    body = api.post(path_of(customer_list), phone="123456789", country="US").json()
+    assert body["phone"] == "123456789"
+
+    assert found(api, customer_list, "id", phone="123456789") == [body["id"]]
 
 
 @pytest.mark.parametrize("asked", ["020 7946 0018", "020*", "+44 20 7946*"])

@@ -32,6 +32,15 @@ def kept(
         "  0612345678  ",
         "06\u00a012\u00a034\u00a056\u00a078",
         "06\u201112\u201134\u201156\u201178",
+        "(+33) 6 12 34 56 78",
+        "[06] 12345678",
+        # As telephones copy them, and as wide keyboards write.
+        "\u202a+33 6 12 34 56 78\u202c",
+        "\u200e0612345678",
+        "\uff0b33612345678",
+        "\uff0806\uff0912345678",
+        "06\u221212\u221234\u221256\u221278",
+        "06\uff0d12\uff0d34\uff0d56\uff0d78",
     ],
 )
 def test_a_number_that_can_be_read_is_kept_in_e_164(
