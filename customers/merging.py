@@ -8,8 +8,8 @@ from typing import Any
 
 from customers import consent
 from customers.models import ANONYMISED_FIELDS, Customer
-from hubcustomers.api.fields import merge_custom_fields
-from hubcustomers.exceptions import InvalidField
+from hubcustomers.api.fields import merged_custom_fields
+from hubcustomers.exact_json import same
 
 ADDRESS_FIELDS = (
     "address_1",
@@ -64,12 +64,7 @@ def values_after(survivor: Customer, merged: Customer, choices: Choices) -> dict
         name: getattr(merged if sides[name] == OTHER else survivor, name) for name in MERGED_FIELDS
     }
     if sides["custom_fields"] == BOTH:
-        try:
-            values["custom_fields"] = merge_custom_fields(
-                merged.custom_fields, survivor.custom_fields
-            )
-        except ValueError as error:
-            raise InvalidField("custom_fields", str(error)) from error
+        values["custom_fields"] = merged_custom_fields(merged.custom_fields, survivor.custom_fields)
     return values
 
 
@@ -80,7 +75,7 @@ def set_values(
     changes = {
         name: [getattr(customer, name), value]
         for name, value in values.items()
-        if getattr(customer, name) != value
+        if not same(getattr(customer, name), value)
     }
     for name, (_before, value) in changes.items():
         setattr(customer, name, value)

@@ -21,9 +21,10 @@ from customers.events import customer_update, record_customer_created, record_li
 from customers.models import ANONYMISED_FIELDS, Customer, CustomerList
 from customers.private_refs import insert_private_ref, set_private_ref
 from customers.reads import survivor_of
-from hubcustomers.api.fields import merge_custom_fields
+from hubcustomers.api.fields import merged_custom_fields
 from hubcustomers.compiled import CompiledInsert
-from hubcustomers.exceptions import InvalidField, ObjectNotFound
+from hubcustomers.exact_json import same
+from hubcustomers.exceptions import ObjectNotFound
 from hubcustomers.phones import normalise_phone
 from hubcustomers.tenancy.locks import lock_account
 
@@ -143,7 +144,7 @@ def create_customer(
     if kept.get("phone"):
         # Blanks alone are no number.
         kept["phone"] = normalise_phone(kept["phone"], kept.get("country") or country) or None
-    kept["custom_fields"] = _merged({}, kept.get("custom_fields"))
+    kept["custom_fields"] = merged_custom_fields({}, kept.get("custom_fields"))
     row = {**kept, "account": account_id, "customer_list": customer_list_id, "anonymised": False}
     if kept["sms_marketing"] or kept["email_marketing"]:
         told = str(source or consent.of_client(client))
@@ -187,12 +188,16 @@ def update_customer(
         home = changes.get("country", customer.country) or country
         changes["phone"] = normalise_phone(changes["phone"], home) or None
     if "custom_fields" in changes:
-        changes["custom_fields"] = _merged(customer.custom_fields, changes["custom_fields"])
+        changes["custom_fields"] = merged_custom_fields(
+            customer.custom_fields, changes["custom_fields"]
+        )
     with _told(customer, client):
         changed_ref = "private_ref" in changes and set_private_ref(
             customer, client, changes.pop("private_ref")
         )
-        changed = [name for name, value in changes.items() if getattr(customer, name) != value]
+        changed = [
+            name for name, value in changes.items() if not same(getattr(customer, name), value)
+        ]
         for name in changed:
             setattr(customer, name, changes[name])
         if not set(changed).isdisjoint(consent.FLAGS):
@@ -318,13 +323,6 @@ def _told(
         caused_by=None if client is None else client.pk,
         erase=erase,
     )
-
-
-def _merged(old: dict[str, Any], new: dict[str, Any] | None) -> dict[str, Any]:
-    try:
-        return merge_custom_fields(old, new)
-    except ValueError as error:
-        raise InvalidField("custom_fields", str(error)) from error
 
 
 @cache

@@ -69,6 +69,17 @@ def loads(text: str) -> Any:
         raise UnreadableJSON(f"{error.msg.lower()} at {place}") from error
 
 
+def same(one: Any, other: Any) -> bool:
+    """Return whether both are one JSON value; to Python true is 1, and members have an order."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
 def _write_number(value: Any) -> orjson.Fragment:
     if isinstance(value, JSONNumber):
         return orjson.Fragment(value.literal)

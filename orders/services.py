@@ -14,7 +14,7 @@ from django.db import connection as database
 
 from accounts.models import Connection, Location
 from hubcustomers import exact_json
-from hubcustomers.api.fields import merge_custom_fields
+from hubcustomers.api.fields import merged_custom_fields
 from hubcustomers.compiled import CompiledInsert
 from hubcustomers.exceptions import InvalidField, ObjectNotFound
 from hubcustomers.phones import normalise_phone
@@ -125,14 +125,14 @@ def _kept_order(data: dict[str, Any], location: Location, currency: str) -> dict
     kept.update(kept_parts(data, currency))
     if abs(kept["total"]) >= _MAX_TOTAL:
         raise InvalidField("items", "make a total that is out of range")
-    kept["custom_fields"] = _merged({}, data.get("custom_fields"))
+    kept["custom_fields"] = merged_custom_fields({}, data.get("custom_fields"))
     kept["customer"] = None
     kept["customer_snapshot"] = None
     if data.get("customer") is not None:
         guest = {**data["customer"]}
         if guest.get("phone"):
             home = guest.get("country") or location.country
-            guest["phone"] = normalise_phone(guest["phone"], home)
+            guest["phone"] = normalise_phone(guest["phone"], home) or None
         kept["customer_snapshot"] = snapshot(guest)
     return kept
 
@@ -256,8 +256,8 @@ def _changed(before: OrderRow, changes: dict[str, Any]) -> OrderRow:
         wanted["confirmed_time"] = int(wanted["confirmed_time"].timestamp())
     if "custom_fields" in wanted:
         old = exact_json.loads(str(before.custom_fields))
-        merged = _merged(old, wanted.pop("custom_fields"))
-        if merged != old:
+        merged = merged_custom_fields(old, wanted.pop("custom_fields"))
+        if not exact_json.same(merged, old):
             wanted["custom_fields"] = exact_json.dumps(merged).decode()
     after = before._replace(**wanted)
     return after if after == before else after._replace(version=before.version + 1)
@@ -286,13 +286,6 @@ def _set_private_ref(row: OrderRow, account_id: int, client_id: int, ref: str | 
         _insert_private_ref(account_id, row.location_id, row.id, client_id, ref)
     else:
         own.update(ref=ref)
-
-
-def _merged(old: dict[str, Any], new: dict[str, Any] | None) -> dict[str, Any]:
-    try:
-        return merge_custom_fields(old, new)
-    except ValueError as error:
-        raise InvalidField("custom_fields", str(error)) from error
 
 
 @cache

@@ -234,6 +234,25 @@ def test_custom_fields_merge_key_by_key_at_the_top_level(
 
 
 @METHODS
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"a": 1, "b": False}, {"a": True, "b": 0}),
+        ({"a": [1, {"z": 0}]}, {"a": [True, {"z": False}]}),
+    ],
+)
+def test_true_is_another_custom_field_than_1(
+    api: HubClient, customer: Customer, method: str, before: dict, after: dict
+) -> None:
+    api.patch(path_of(customer), custom_fields=before)
+
+    r = api.request(method, path_of(customer), {"custom_fields": after})
+
+    for told in (r.json(), api.get(path_of(customer)).json()):
+        assert repr(told["custom_fields"]) == repr(after)
+
+
+@METHODS
 def test_merged_custom_fields_take_at_most_8_kb(
     api: HubClient, customer: Customer, method: str
 ) -> None:

@@ -19,6 +19,7 @@ from rest_framework.fields import Field
 from hubcustomers import exact_json
 from hubcustomers.countries import COUNTRY_CODES
 from hubcustomers.exact_json import JSONNumber
+from hubcustomers.exceptions import InvalidField
 
 # What PostgreSQL cannot keep (NUL), and half characters that no UTF-8 can carry.
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -295,6 +296,18 @@ def merge_custom_fields(old: dict[str, Any], new: dict[str, Any] | None) -> dict
     return merged
 
 
+def merged_custom_fields(old: dict[str, Any], new: dict[str, Any] | None) -> dict[str, Any]:
+    """Do as ``merge_custom_fields`` for an object whose ``custom_fields`` they are.
+
+    Raises:
+        InvalidField: The result is too large.
+    """
+    try:
+        return merge_custom_fields(old, new)
+    except ValueError as error:
+        raise InvalidField("custom_fields", str(error)) from error
+
+
 # --- on the way out -----------------------------------------------------------------
 
 
@@ -309,7 +322,8 @@ def plain_decimal(value: Decimal | str) -> str:
 
 def money(value: Decimal, currency: str) -> str:
     """Return ``"28.40 GBP"``."""
-    return f"{value:.2f} {currency}"
+    # A sum may be a negative zero.
+    return f"{value:.2f} {currency}" if value else f"0.00 {currency}"
 
 
 # A lookup of ZoneInfo's own costs five times as much, a hundred times on a page.

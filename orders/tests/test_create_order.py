@@ -47,6 +47,30 @@ GUEST: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        {**MARGARITA, "quantity": "-0"},
+        {
+            "product_name": "x",
+            "price": "0.00 EUR",
+            "quantity": "0.1",
+            "options": [{"name": "x", "price": "-0.01 EUR"}],
+        },
+    ],
+)
+def test_nothing_costs_minus_zero(item: Any, api: HubClient) -> None:
+    body = api.post(ORDERS, status="new", items=[item]).json()
+
+    assert (body["items"][0]["subtotal"], body["total"]) == ("0.00 EUR", "0.00 EUR")
+
+
+def test_a_guests_phone_of_blanks_is_none(api: HubClient) -> None:
+    body = api.post(ORDERS, status="new", customer={"phone": "   "}).json()
+
+    assert body["customer"]["phone"] is None
+
+
 def errors_of(api: HubClient, **body: Any) -> list[tuple[str, str]]:
     r = api.post(ORDERS, {"status": "new", **body})
     assert r.status_code == 422, r.content

@@ -25,6 +25,12 @@ def path_of(order: Order) -> str:
     return f"{ORDERS}/{order.public_id}"
 
 
+def test_true_is_another_custom_field_than_1(api: HubClient, order: Order) -> None:
+    api.patch(path_of(order), custom_fields={"a": True})
+
+    assert api.get(path_of(order)).json()["custom_fields"]["a"] is True
+
+
 def test_it_changes_what_may_change_and_nothing_else(api: HubClient, order: Order) -> None:
     before = api.get(path_of(order)).json()
     changes = {
