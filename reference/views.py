@@ -1,12 +1,14 @@
 """``/openapi.json``, the document, and ``/docs``, the page that shows it."""
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, wraps
 
 import orjson
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.views.decorators.csrf import csrf_exempt
 
+from hubcustomers.api.errors import error_response
 from hubcustomers.policies import page_policy
 
 # Swagger UI sets style attributes and shows pictures of its own as data; it evaluates nothing.
@@ -21,7 +23,23 @@ def _document_bytes() -> bytes:
     return orjson.dumps(document())
 
 
-@require_safe
+def _only_read(
+    view: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Refuse every method that does not read, before anybody asks for a form's token."""
+
+    @csrf_exempt
+    @wraps(view)
+    def judged(request: HttpRequest) -> HttpResponse:
+        if request.method in {"GET", "HEAD"}:
+            return view(request)
+        headers = {"Allow": "GET, HEAD"}
+        return error_response(405, f'Method "{request.method}" not allowed.', headers=headers)
+
+    return judged
+
+
+@_only_read
 def openapi(request: HttpRequest) -> HttpResponse:
     """Return the OpenAPI document; anybody may read it, from any page."""
     response = HttpResponse(_document_bytes(), content_type="application/json")
@@ -29,7 +47,7 @@ def openapi(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@require_safe
+@_only_read
 def docs(request: HttpRequest) -> HttpResponse:
     """Return the page that shows the document and makes calls with a token that is typed in."""
     response = render(request, "reference/docs.html")

@@ -33,7 +33,8 @@ class Parameters:
             if value is not None and not isinstance(value, str):
                 raise ParseError(f"The {name} must be a text.")
             if value:
-                return value
+                # Half a character is in nothing that we gave out, and cannot be compared.
+                return value.encode(errors="replace").decode()
         return ""
 
 

@@ -167,7 +167,9 @@ def test_only_a_hash_of_the_code_is_stored(client: Client, code: str) -> None:
 # --- it refuses -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("wrong", ["id", "secret", "another's secret", "basic", "unreadable"])
+@pytest.mark.parametrize(
+    "wrong", ["id", "secret", "half a character", "another's secret", "basic", "unreadable"]
+)
 def test_wrong_credentials_are_refused(wrong: str, client: Client, code: str) -> None:
     http = DjangoClient()
     other = ClientFactory()
@@ -175,6 +177,9 @@ def test_wrong_credentials_are_refused(wrong: str, client: Client, code: str) ->
     answer = {
         "id": lambda: http.post(TOKEN, {**own, "client_id": "a\x00b"}),
         "secret": lambda: http.post(TOKEN, {**own, "client_secret": "é" * 48}),
+        "half a character": lambda: http.post(
+            TOKEN, {**own, "client_secret": "\ud800"}, content_type="application/json"
+        ),
         "another's secret": lambda: http.post(TOKEN, {**own, "client_secret": other.client_secret}),
         "basic": lambda: http.post(TOKEN, own, headers=basic(client.client_id, "x")),
         "unreadable": lambda: http.post(TOKEN, own, headers={"Authorization": "Basic é"}),

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http.request import UnreadablePostError
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 
 from hubcustomers import exact_json
@@ -32,9 +32,13 @@ class StrictJSONParser(BaseParser):
         """Return the object in the body; leave its bytes as ``raw_body`` on the request.
 
         Raises:
+            UnsupportedMediaType: The body is said to be of any type.
             ParseError: Not UTF-8, not JSON, or not an object.
             BodyTooLarge: More than ``MAX_BODY_BYTES``.
         """
+        if "*" in (media_type or "").partition(";")[0]:
+            # To the framework this is a type that it may choose from, as in Accept.
+            raise UnsupportedMediaType(str(media_type))
         try:
             body = stream.read(settings.MAX_BODY_BYTES + 1)
         except (UnreadablePostError, OSError) as error:

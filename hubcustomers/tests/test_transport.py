@@ -214,6 +214,8 @@ def test_a_body_that_is_no_object_is_a_bad_request(
         "text/json",
         "application/xml",
         "application/jsonp",
+        "*/*",
+        "application/*; charset=utf-8",
         "nonsense",
     ],
 )

@@ -1,5 +1,6 @@
 """``/openapi.json`` and ``/docs``."""
 
+import pytest
 from django.test import Client
 
 from reference.schema import document
@@ -24,6 +25,10 @@ def test_the_page_runs_no_script_of_others_and_evaluates_none(client: Client) ->
     assert 'data-document="/openapi.json"' in answer.content.decode()
 
 
-def test_neither_takes_anything(client: Client) -> None:
-    assert client.post("/openapi.json").status_code == 405
-    assert client.post("/docs").status_code == 405
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
+def test_neither_takes_anything(path: str, method: str) -> None:
+    answer = Client(enforce_csrf_checks=True).generic(method, path)
+
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
+    assert answer.json()["error_type"] == "method_not_allowed"
