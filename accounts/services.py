@@ -29,6 +29,7 @@ def get_account(name: str, *, currency: str, timezone: str, country: str) -> Acc
     Raises:
         ValidationError: A value for a new account breaks a rule.
     """
+    name = name.strip()
     account = Account.objects.filter(name=name).first()
     if account is not None:
         return account
@@ -44,6 +45,7 @@ def get_location(account: Account, name: str, *, timezone: str, country: str) ->
     Raises:
         ValidationError: A value for a new location breaks a rule.
     """
+    name = name.strip()
     location: Location | None = Location.objects.for_account(account).filter(name=name).first()
     if location is not None:
         return location
@@ -67,6 +69,7 @@ def number_location(location: Location) -> Location:
 
 def get_client(name: str) -> Client:
     """Return the client of that name; make it, with its id and secret, where there is none."""
+    name = name.strip()
     client = Client.objects.filter(name=name).first()
     return client or create_client(name)
 

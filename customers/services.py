@@ -47,16 +47,18 @@ def get_list(account: Account, location: Location | None, name: str) -> Customer
     """Return the list of that name that the location or account reaches; else make it.
 
     Raises:
-        ValidationError: The name is blank, too long, or taken where it cannot be reached.
+        ValidationError: The name is blank, too long, taken where it cannot be reached, or that
+            of lists of several locations.
     """
-    within = models.Q(location__isnull=True)
+    rows = CustomerList.objects.for_account(account).filter(name=name.strip())
     if location is not None:
-        within |= models.Q(location=location)
-    found: CustomerList | None = (
-        CustomerList.objects.for_account(account).filter(within, name=name.strip()).first()
-    )
-    if found is not None:
-        return found
+        rows = rows.filter(models.Q(location=location) | models.Q(location__isnull=True))
+    # Of the account's own lists and those of one location each name is one list's.
+    found = list(rows[:2])
+    if len(found) > 1:
+        raise ValidationError({"name": "is that of lists of several locations"})
+    if found:
+        return found[0]
     wanted = CustomerList(account=account, location=location, name=name.strip())
     wanted.full_clean(validate_constraints=False)
     try:

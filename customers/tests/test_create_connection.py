@@ -246,6 +246,7 @@ def test_a_token_for_the_chosen_list_reaches_it_alone() -> None:
         (["--country", "France"], "--country: "),
         (["--location", "x" * 256], "--location: "),
         (["--location", ""], "--location: "),
+        (["--location", "  "], "--location: "),
         (["--customer-list", "x" * 256], "--customer-list: "),
         (["--customer-list", ""], "--customer-list: "),
         (["--customer-list", "  "], "--customer-list: "),
@@ -258,6 +259,8 @@ def test_a_token_for_the_chosen_list_reaches_it_alone() -> None:
             "--scope: must begin with location[",
         ),
         (["--account", ""], "--account: "),
+        (["--account", "  "], "--account: "),
+        (["--client", "  "], "--client: "),
         (["--account", "x" * 256], "--account: "),
         (["--client", ""], "--client: "),
         (["--client", "x" * 256], "--client: "),
@@ -272,12 +275,21 @@ def test_a_bad_value_is_one_clear_sentence_and_nothing_is_half_written(
     assert "\n" not in sentence
 
 
-def test_a_list_name_that_a_location_uses_is_no_account_level_name() -> None:
-    connect("--location", "Paris", "--customer-list", "Guests")
+def test_a_list_of_a_location_is_found_from_the_account() -> None:
+    made = connect("--location", "Paris", "--customer-list", "Guests")
+
+    found = connect("--customer-list", "Guests")
+
+    assert found["customer_list_id"] == made["customer_list_id"]
+
+
+def test_a_name_of_lists_of_several_locations_is_refused() -> None:
+    for place in ("Paris", "Lyon"):
+        connect("--location", place, "--customer-list", "Guests")
 
     sentence = refusal("--account", "Bistro", "--client", "Till", "--customer-list", "Guests")
 
-    assert sentence == "--customer-list: has already been taken"
+    assert sentence == "--customer-list: is that of lists of several locations"
 
 
 def test_lists_of_other_places_may_share_a_name() -> None:
