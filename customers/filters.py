@@ -1,7 +1,23 @@
 """Filters of the customer index (spec 2.2)."""
 
 from customers.models import Customer
-from hubcustomers.api.filters import ExactFilter, HubFilterSet, PhoneFilter, WildcardFilter
+from hubcustomers.api.filters import (
+    Alternatives,
+    Condition,
+    ExactFilter,
+    HubFilterSet,
+    PhoneFilter,
+    WildcardFilter,
+)
+from hubcustomers.public_ids import customer_ids
+
+
+class CustomerIdFilter(ExactFilter):
+    """The customer with this public id, of whom orders and cards are; a malformed one has none."""
+
+    def conditions(self, text: str, country: str) -> Alternatives:
+        """Return what a row must fulfil."""
+        return [[Condition("customer_id", customer_ids.decode(text) or 0)]]
 
 
 class CustomerFilter(HubFilterSet):

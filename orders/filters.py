@@ -1,23 +1,16 @@
 """Filters of the order index (companion, section 8)."""
 
 from collections.abc import Mapping
+from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
-from hubcustomers.api.filters import Alternatives, Condition, ExactFilter, HubFilterSet
+from customers.filters import CustomerIdFilter
+from hubcustomers.api.filters import Alternatives, ExactFilter, HubFilterSet
 from hubcustomers.exceptions import InvalidField
-from hubcustomers.public_ids import customer_ids
 from orders.fields import read_time
 from orders.models import Order
 
 _TIMES = ("after", "before")
-
-
-class CustomerIdFilter(ExactFilter):
-    """The customer with this public id; a malformed one belongs to nobody."""
-
-    def conditions(self, text: str, country: str) -> Alternatives:
-        """Return what a row must fulfil."""
-        return [[Condition("customer_id", customer_ids.decode(text) or 0)]]
 
 
 class OrderFilter(HubFilterSet):
@@ -55,6 +48,9 @@ def _with_offset(name: str, text: str, zone: ZoneInfo) -> str:
     if moment is None:
         raise InvalidField(name, "must be a time of ISO 8601, like 2020-01-18T17:15:11+01:00")
     try:
+        # PostgreSQL reads no offset of sixteen hours.
+        if abs(moment.utcoffset() or timedelta()) >= timedelta(hours=16):
+            moment = moment.astimezone(UTC)
         return moment.isoformat()
     except (OverflowError, ValueError) as error:
         raise InvalidField(name, "must be a time of ISO 8601") from error

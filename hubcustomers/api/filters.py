@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import django_filters
-from django.db.models import Q, QuerySet, Value
+from django.db.models import Q, Value
 from django.db.models.functions import Lower
 
 from hubcustomers.api.fields import UNSTORABLE
@@ -111,12 +111,6 @@ class HubFilterSet(django_filters.FilterSet):
                 declared.check(name, parameters[name])
                 asked.append(declared.conditions(parameters[name], country))
         return asked
-
-    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows that fulfil every filter present in the data."""
-        for alternatives in self.read(self.data):
-            queryset = queryset.filter(any_of(alternatives))
-        return queryset
 
 
 def asked_for(filters: list[Alternatives], lookup: str) -> str | int | None:

@@ -152,6 +152,7 @@ def test_the_created_by_filter_takes_the_clients_name(
     ("params", "found"),
     [
         ({"after": "2020-07-01T10:00:00Z"}, "cb"),
+        ({"after": "2020-06-30T10:01:00-23:59"}, "cb"),
         ({"before": "2020-07-01T10:00:00Z"}, "a"),
         ({"after": "2020-07-01T10:00:00Z", "before": "2020-07-01T11:00:00Z"}, "b"),
         ({"after": "2020-07-01T12:00:00+02:00", "before": "2020-07-01T13:00:00+02:00"}, "b"),
