@@ -1,6 +1,7 @@
 """Imports of uploaded files: the rows wait in the database until a worker takes them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
+from contextlib import closing
 from dataclasses import asdict, replace
 from typing import Any, BinaryIO
 
@@ -109,7 +110,10 @@ def step_of_import(job: Job) -> bool:
         _begin_dry_run(job)
     reader = RowReader(options.layout, options.fields, country=country_of(job.customer_list))
     found = staged_records(job, after=job.checkpoint.get("line", 0), most=options.batch_rows)
-    loaded = next(load(found, reader, options), None)
+    # Closed at once: a cursor that is left open until a collection of garbage closes it blocks
+    # the connection for good where that comes in the middle of another statement.
+    with closing(found):
+        loaded = next(load(found, reader, options), None)
     if loaded is not None:
         write(job, loaded, options)
         return True
@@ -139,7 +143,7 @@ def _begin_dry_run(job: Job) -> None:
         jobs.save_progress(job)
 
 
-def staged_records(job: Job, *, after: int, most: int) -> Iterator[Record]:
+def staged_records(job: Job, *, after: int, most: int) -> Generator[Record, None, None]:
     """Yield staged rows behind a line."""
     rows = StagedRow.objects.for_account(job.account_id).filter(job=job, line__gt=after)
     size = 0

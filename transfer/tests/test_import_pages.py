@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.factories import ConnectionFactory
@@ -17,7 +17,7 @@ from hubcustomers.models import AuditEntry
 from hubcustomers.tests.desk import Desk, member_desk, staff, url
 from loyalty.models import LoyaltyOperation
 from transfer import jobs
-from transfer.imports import saved_mapping
+from transfer.imports import saved_mapping, write
 from transfer.jobs import Worker
 from transfer.models import Job, RefusedRow, StagedRow
 
@@ -257,6 +257,31 @@ def test_refused_rows_are_sent_only_to_who_proved_who_they_are(customer_list, bi
 
     assert "security/confirm" in answer["Location"]
     assert RefusedRow.objects.count() == 1
+
+
+def test_no_cursor_stays_open_while_a_batch_is_written(desk, customer_list, monkeypatch) -> None:
+    """One that garbage collection closes later blocks the worker in the middle of a statement."""
+    monkeypatch.setattr("transfer.imports.BATCH_ROWS", 3)
+    rows = [f"c-{number},Ann" for number in range(8)]
+    upload(desk, customer_list, "\n".join(["Code client,Prénom", *rows, "c-1,Bea", ""]))
+    opened = []
+
+    def noting(*args: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_cursors WHERE name <> ''")
+            opened.append(cursor.fetchone()[0])
+        write(*args)
+
+    monkeypatch.setattr("transfer.uploaded.write", noting)
+    columns = {"column_2": "", "column_3": ""}
+    job = Job.objects.get()
+    try_rows(desk, job, **columns)
+    desk.post(page_of(job, "begin"))
+    Worker().run(once=True)
+
+    job.refresh_from_db()
+    assert (job.state, job.counts["created"], job.counts["refused"]) == ("done", 8, 1)
+    assert opened == [0] * 6
 
 
 # --- a file without a header ------------------------------------------------------------
