@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import get_language
 from rest_framework.exceptions import ValidationError as ApiValidationError
 
 from hubcustomers.api.viewsets import KeptSerializer
@@ -12,6 +13,15 @@ from hubcustomers.backoffice.refusals import Faults, faults_in
 
 # A fault's code is a field only where it is not one of Django's own words.
 _OWN_CODES = {"", "required", "invalid", "unique", "unique_together", "null", "blank"}
+
+
+def typed_number(text: str) -> str:
+    """Return a number that was typed as the reader's language writes it, as the API takes it."""
+    if get_language() != "fr":
+        return text
+    # French groups with blanks and has a decimal comma; two of them are a mistake.
+    bare = "".join(text.split())
+    return bare.replace(",", ".") if bare.count(",") == 1 and "." not in bare else text
 
 
 class HubForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -1,5 +1,6 @@
 """The forms of the back-office for loyalty cards and their points."""
 
+import re
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -8,13 +9,16 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError as ApiValidationError
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from hubcustomers.backoffice.forms import ServiceForm
+from hubcustomers.backoffice.forms import ServiceForm, typed_number
 from hubcustomers.backoffice.refusals import Faults, faults_in
 from loyalty.serializers import (
     LoyaltyCardSerializer,
     LoyaltyCardUpdateSerializer,
     LoyaltyOperationSerializer,
 )
+
+# What scanners send: EAN-8 is the shortest that is on cards.
+_SCANNED = re.compile(r"\d{8,}")
 
 
 class NewCardForm(ServiceForm):
@@ -86,7 +90,17 @@ class PointsForm(forms.Form):
         """Read points and reason as the API does."""
         data: dict[str, Any] = super().clean() or self.cleaned_data
         if "points" in data and "reason" in data:
-            body = {"delta": data["points"], "reason": data["reason"]}
+            points = typed_number(data["points"])
+            if data.get("counter") and _SCANNED.fullmatch(points):
+                self.add_error(
+                    "points",
+                    _(
+                        "look like a code that was scanned. Whoever means so many opens the card"
+                        " from the list of cards."
+                    ),
+                )
+                return data
+            body = {"delta": points, "reason": data["reason"]}
             try:
                 data.update(LoyaltyOperationSerializer.read(body))
             except ApiValidationError as error:

@@ -1,5 +1,6 @@
 """At the counter: scan a card, type points, scan the next (issue 4, item 5)."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -78,6 +79,44 @@ def test_points_are_posted_and_the_next_card_is_scanned(desk: Desk, card: Loyalt
     shown = desk.http.get(answer["Location"]).content.decode()
     assert "5.0 points added. The balance is 7.5 now." in shown
     assert "$el.focus()" in shown[shown.index('name="ref"') :][:400]
+
+
+def test_a_second_scan_is_not_taken_for_points(desk: Desk, card: LoyaltyCard) -> None:
+    sent = desk.form(f"{url(card)}?counter=points")
+
+    answer = desk.http.post(url(card, "post"), {**sent, "points": "3760123456789", "reason": "x"})
+
+    assert "a code that was scanned" in answer.content.decode()
+    assert not card.operations.exists()
+    # Who came to the card another way means what they type.
+    desk.post(url(card, "post"), direction="add", points="3760123456789", reason="x", seen=0)
+    assert card.operations.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "typed", "posted"),
+    [("fr", "12,5", "12.5"), ("fr", "1\u202f012,5", "1012.5"), ("fr", "3.5", "3.5")],
+)
+def test_points_are_typed_as_the_language_writes_them(
+    language: str, typed: str, posted: str, desk: Desk, card: LoyaltyCard
+) -> None:
+    desk.http.defaults["HTTP_ACCEPT_LANGUAGE"] = language
+
+    desk.post(url(card, "post"), direction="add", points=typed, reason="x", seen=0)
+
+    assert card.operations.get().delta == Decimal(posted)
+
+
+@pytest.mark.parametrize(("language", "typed"), [("en", "1,000"), ("fr", "1,000,5")])
+def test_a_comma_that_may_mean_either_is_refused(
+    language: str, typed: str, desk: Desk, card: LoyaltyCard
+) -> None:
+    desk.http.defaults["HTTP_ACCEPT_LANGUAGE"] = language
+
+    answer = desk.post(url(card, "post"), direction="add", points=typed, reason="x", seen=0)
+
+    assert answer.status_code == 200
+    assert not card.operations.exists()
 
 
 def test_the_reason_given_last_is_offered_again(desk: Desk, card: LoyaltyCard) -> None:

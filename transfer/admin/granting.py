@@ -23,6 +23,7 @@ from hubcustomers.backoffice import pages
 from hubcustomers.backoffice.asked_again import asks_again
 from hubcustomers.backoffice.display import button, change_url, link, short
 from hubcustomers.backoffice.extending import add_list_page, add_page
+from hubcustomers.backoffice.forms import typed_number
 from hubcustomers.backoffice.refusals import Faults, faults_in
 from loyalty.models import LoyaltyCard
 from loyalty.serializers import LoyaltyOperationSerializer
@@ -79,7 +80,7 @@ class GrantForm(forms.Form):
         """Read points and reason as the API does."""
         data: dict[str, Any] = super().clean() or self.cleaned_data
         if "points" in data and "reason" in data:
-            body = {"delta": data["points"], "reason": data["reason"]}
+            body = {"delta": typed_number(data["points"]), "reason": data["reason"]}
             try:
                 data.update(LoyaltyOperationSerializer.read(body))
             except ApiValidationError as error:
