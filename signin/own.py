@@ -1,6 +1,5 @@
 """The pages on which staff look after their own security."""
 
-from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -16,6 +15,7 @@ from django.views.decorators.http import require_POST
 
 from hubcustomers.backoffice import audit
 from hubcustomers.backoffice.asked_again import asked_again
+from hubcustomers.backoffice.display import local
 from hubcustomers.encryption import decrypt, encrypt
 from signin import factors, guard, throttle, totp
 from signin.browsers import words_for
@@ -50,17 +50,13 @@ def _table_of(places: list[Place]) -> dict[str, Any]:
         [
             words_for(place.browser) or "-",
             place.address or "-",
-            _at(place.started_at),
-            _("here, now") if place.is_here else _at(place.seen_at),
+            local(place.started_at, None),
+            _("here, now") if place.is_here else local(place.seen_at, None),
         ]
         for place in places
     ]
     headers = [_("browser"), _("address"), _("signed in"), _("last seen")]
     return {"title": _("Where you are signed in"), "headers": headers, "rows": rows}
-
-
-def _at(when: datetime) -> str:
-    return date_format(localtime(when), _("j M Y, H:i"))
 
 
 def password(request: HttpRequest) -> HttpResponse:

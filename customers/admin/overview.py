@@ -39,14 +39,15 @@ def tables_of(customer: Customer, request: HttpRequest) -> list[Table]:
     """Return the tables, as far as the user may look at what is in them."""
     cards = list(_cards(customer))
     tables = [table for more in _before for table in more(customer, request)]
-    tables.append(_card_table(customer, cards))
+    tables.append(_card_table(customer, cards, request))
     if cards:
         tables.append(_operation_table(customer, cards[:_MOST_CARDS]))
     tables.append(_order_table(customer))
     tables += _event_table(customer, request)
     tables += _consent_table(customer, request)
     tables += [table for more in _after for table in more(customer, request)]
-    return [*tables, audit.table_of(audit.entries_about(customer)[:_LATEST])]
+    entries = audit.entries_about(customer)[:_LATEST]
+    return [*tables, audit.table_of(entries, place_of(customer.customer_list))]
 
 
 # Apps further up are reached by the reverse relations: customers know nothing of them.
@@ -57,11 +58,14 @@ def _cards(customer: Customer) -> Any:
     return cards.order_by("pk")[:500]
 
 
-def _card_table(customer: Customer, cards: list[Any]) -> Table:
-    add = reverse("admin:loyalty_loyaltycard_add")
+def _card_table(customer: Customer, cards: list[Any], request: HttpRequest) -> Table:
+    related: Any = customer.loyalty_cards
+    card_admin: Any = site.get_model_admin(related.model)
+    add = f"{reverse('admin:loyalty_loyaltycard_add')}?customer={customer.pk}"
+    may_add = card_admin.reach(request, "add").covers(customer.account_id)
     return {
         "title": _("Loyalty cards"),
-        "links": [(_("Add a card"), f"{add}?customer={customer.pk}")],
+        "links": [(_("Add a card"), add)] if may_add else [],
         "headers": [_("id"), _("name"), _("ref"), _("balance")],
         "rows": [
             [

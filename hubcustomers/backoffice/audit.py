@@ -6,11 +6,10 @@ from typing import Any
 from django.apps import apps
 from django.db.models import QuerySet
 from django.utils import translation
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from hubcustomers.backoffice.display import local
 from hubcustomers.models import AuditEntry
 
 COMMAND_LINE = "(command line)"
@@ -127,11 +126,11 @@ def _field_names(entry: AuditEntry) -> list[str]:
     return [named.get(name, name) for name in entry.changed_fields]
 
 
-def table_of(entries: QuerySet[AuditEntry]) -> dict[str, Any]:
-    """Return the entries as a table of an object's page."""
+def table_of(entries: QuerySet[AuditEntry], place: Any) -> dict[str, Any]:
+    """Return the entries as a table of an object's page, on the clocks of a place."""
     rows = [
         [
-            date_format(localtime(entry.created_at), gettext("j M Y, H:i")),
+            local(entry.created_at, place),
             entry.user_name,
             word_for(entry.action),
             ", ".join(_field_names(entry)) or "-",

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -37,12 +37,19 @@ def button(
 
 
 def local(when: datetime | None, place: Any) -> str:
-    """Return the time as the clocks of a location or an account show it."""
+    """Return the time as the clocks of a location or an account show it; of no place, in UTC."""
     if when is None:
         return "-"
-    text = date_format(localtime(when, ZoneInfo(place.timezone)), gettext("j M Y, H:i"))
+    zone = UTC if place is None else ZoneInfo(place.timezone)
+    text = date_format(localtime(when, zone), gettext("j M Y, H:i"))
     # On one line, however narrow the column.
-    return text.replace(" ", "\u00a0")
+    return f"{text} UTC".replace(" ", "\u00a0") if place is None else text.replace(" ", "\u00a0")
+
+
+def clock_of(obj: Any) -> Any:
+    """Return the location or the account by whose clocks an object goes; None without one."""
+    places = (obj, getattr(obj, "location", None), getattr(obj, "account", None))
+    return next((place for place in places if hasattr(place, "timezone")), None)
 
 
 def short(text: str) -> str:

@@ -19,6 +19,7 @@ from unfold.views import ChangeList
 
 from hubcustomers.api.fields import UNSTORABLE
 from hubcustomers.backoffice import audit, pages
+from hubcustomers.backoffice.display import clock_of
 from hubcustomers.backoffice.forms import HubForm
 from hubcustomers.backoffice.pagination import CappedPaginator
 from hubcustomers.backoffice.reach import Reach, Role, reach_of
@@ -283,6 +284,11 @@ class ScopedModelAdmin(ModelAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Return what a new form shows: the account, where there is but one."""
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        for field in self.opts.fields:
+            # Anything may stand in an address, and a form asks the database for the row of a key.
+            key = str(initial.get(field.name, 0))
+            if field.is_relation and not (key.isascii() and key.isdigit() and len(key) < 19):
+                del initial[field.name]
         reach = self.reach(request, "add")
         if not reach.several:
             initial.setdefault("account", next(iter(reach.account_ids), None))
@@ -362,6 +368,6 @@ class ScopedModelAdmin(ModelAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         obj = pages.find(self, request, object_id)
-        table = audit.table_of(audit.entries_about(obj)[:_MOST_HISTORY])
+        table = audit.table_of(audit.entries_about(obj)[:_MOST_HISTORY], clock_of(obj))
         title = _("History")
         return pages.page(self, request, obj, "admin/hub/history.html", title=title, tables=[table])

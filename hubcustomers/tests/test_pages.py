@@ -1,10 +1,15 @@
 """What people see below /admin/ when something is wrong: pages, not the API's JSON."""
 
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from hubcustomers.tests.desk import sign_in
+from customers.models import Customer
+from hubcustomers.backoffice import audit
+from hubcustomers.tests.desk import sign_in, url
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +52,27 @@ def test_an_unknown_host_is_told_on_a_page_there_and_as_json_elsewhere(client: C
     assert answer.json()["error_type"] == "bad_request"
 
 
+@pytest.mark.parametrize("key", ["zz", "", "-1", "9" * 30, "1.5", "\u0661"])
+@pytest.mark.parametrize(
+    "page", ["loyalty/loyaltycard/add/?customer", "callbacks/callback/add/?connection"]
+)
+def test_a_form_takes_no_nonsense_for_a_choice(page: str, key: str, boss: Client) -> None:
+    assert boss.get(f"/admin/{page}={quote(key)}").status_code == 200
+
+
 @pytest.mark.parametrize("query", ["", "?s=a", "?s=a&page=x"])
 def test_the_search_of_the_theme_is_no_page(query: str, boss: Client) -> None:
     assert boss.get(f"/admin/search/{query}").status_code == 404
+
+
+def test_the_history_goes_by_the_clocks_of_the_account(boss: Client, customer: Customer) -> None:
+    entry = audit.record(None, customer, "changed")
+    entry.refresh_from_db()
+
+    shown = entry.created_at.astimezone(ZoneInfo("Europe/Paris")).strftime("%Y, %H:%M")
+    for page in (url(customer, "history"), url(customer)):
+        assert shown in boss.get(page).content.decode().replace("\xa0", " ")
+
+
+def test_where_one_is_signed_in_is_said_in_utc(boss: Client) -> None:
+    assert "\xa0UTC" in boss.get("/admin/security/").content.decode()
