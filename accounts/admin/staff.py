@@ -6,7 +6,8 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
@@ -67,7 +68,17 @@ class StaffUserAdmin(AsksBeforeChanging, DjangoUserAdmin, ScopedModelAdmin):  # 
 
     def write(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Save the whole row: the password is no field of the form."""
+        # Who is added here is going to work here.
+        obj.is_staff = obj.is_staff or not change
         obj.save()
+
+    def response_add(
+        self, request: HttpRequest, obj: User, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Go on with where the new user works, without which there is nothing to see."""
+        super().response_add(request, obj, post_url_continue)
+        add = reverse("admin:accounts_membership_add")
+        return HttpResponseRedirect(f"{add}?user={obj.pk}")
 
     def user_change_password(
         self,

@@ -291,14 +291,16 @@ def test_a_superuser_makes_a_member(boss: Desk, bistro: Connection) -> None:
 
 def test_a_superuser_makes_staff(boss: Desk) -> None:
     password = {"password1": "correct horse battery", "password2": "correct horse battery"}
-    boss.post(add_url(User), username="marie", usable_password="true", **password)
+    answer = boss.post(add_url(User), username="marie", usable_password="true", **password)
     marie = User.objects.get(username="marie")
-    assert not marie.is_staff
 
-    boss.save(url(marie), is_staff="on")
-
-    marie.refresh_from_db()
+    # Where she works is the next thing to say.
+    assert answer["Location"] == f"{add_url(Membership)}?user={marie.pk}"
+    assert boss.form(answer["Location"])["user"] == str(marie.pk)
     assert marie.is_staff
+    boss.http.post(url(marie), {k: v for k, v in boss.form(url(marie)).items() if k != "is_staff"})
+    marie.refresh_from_db()
+    assert not marie.is_staff
     assert marie.check_password("correct horse battery")
     assert boss.post(url(marie, "delete"), post="yes").status_code == 403
 

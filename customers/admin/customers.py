@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import BooleanField, Case, Field, Q, QuerySet, Value, When
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
@@ -28,7 +28,7 @@ from customers.models import ANONYMISED_FIELDS, Customer, CustomerList
 from hubcustomers.api.fields import money
 from hubcustomers.backoffice import pages
 from hubcustomers.backoffice.asked_again import asks_again
-from hubcustomers.backoffice.display import button, cell, column, local
+from hubcustomers.backoffice.display import button, cell, change_url, column, local
 from hubcustomers.backoffice.filters import AccountFilter, CustomerListFilter
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.backoffice.scoping import EDIT, VIEW, ScopedModelAdmin
@@ -228,10 +228,24 @@ class CustomerAdmin(ScopedModelAdmin):
     ) -> HttpResponse:
         """Show the customer, and what the hub holds about them."""
         obj = self.get_object(request, object_id)
+        survivor = None if obj is not None else self._survivor(request, object_id)
+        if survivor is not None:
+            text = _("This customer was merged into the one that you see.")
+            self.message_user(request, text, messages.INFO)
+            return HttpResponseRedirect(change_url(survivor))
         tables = {"tables": [] if obj is None else tables_of(obj, request)}
         return super().change_view(
             request, object_id, form_url, {**(extra_context or {}), **tables}
         )
+
+    def _survivor(self, request: HttpRequest, object_id: str) -> Customer | None:
+        """Return who stands for the customer of that number, as far as it is in reach."""
+        number = int(object_id) if object_id.isascii() and object_id.isdigit() else 0
+        if not 0 < number < 2**63:
+            return None
+        rows = Customer.with_merged.filter(pk=number, merged_into__isnull=False)
+        found = rows.values_list("merged_into_id", flat=True).first()
+        return None if found is None else self.get_object(request, str(found))
 
     # --- search -------------------------------------------------------------------------
 

@@ -50,6 +50,18 @@ def send(desk: Desk, one: Customer, other: Customer, **data: str) -> Any:
     return desk.post(url(one, "merge"), **{**known, **sides, **data})
 
 
+def test_the_page_of_a_merged_customer_leads_to_the_other(
+    desk: Desk, twice: Twice, rival: Connection
+) -> None:
+    merge(twice.anna, twice.annie)
+
+    answer = desk.get(url(twice.annie))
+
+    assert answer["Location"] == url(twice.anna)
+    assert "was merged into" in desk.get(answer["Location"]).content.decode()
+    assert member_desk(rival.account).get(url(twice.annie))["Location"] == "/admin/"
+
+
 def test_the_preview_shows_each_field_and_what_moves(desk: Desk, twice: Twice) -> None:
     shown = desk.get(page_of(twice.anna, twice.annie))
 
