@@ -46,8 +46,11 @@ def take(folder: Path, *, with_keys: bool, tell: Callable[[int], None]) -> Backu
     backup = Backup(folder / f"{name_for(taken)}.dump")
     draft = backup.dump.with_suffix(".draft")
     try:
-        # Made by us, so that nobody else can read it meanwhile.
+        # Made by us, so that nobody else can read it meanwhile; another's is not ours to remove.
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError as error:
+        raise FileExistsError(f"{draft} is being written by another backup.") from error
+    try:
         contents = _dump(program, address, draft, tell)
         manifest = {
             "taken_at": taken.isoformat(),

@@ -10,12 +10,14 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from django.conf import settings
+from psycopg import sql
 
 from care import postgres
 from care.backups import REGISTER
@@ -28,6 +30,8 @@ from hubcustomers.observing.readiness import known_migrations
 # Any number, the same everywhere: one drill at a time of one database.
 _LOCK = 7_236_452
 _PROVEN, _BROKEN = 0, 1
+# The comment of a database while a backup is restored into it.
+_UNFINISHED = "hubcustomers: a restore is under way"
 
 
 class CannotRestore(Exception):
@@ -81,6 +85,23 @@ def is_empty(address: Address) -> bool:
     return row is not None and row[0] == 0
 
 
+def was_interrupted(address: Address) -> bool:
+    """Return whether a restore into the database was begun and never ended."""
+    with address.connect() as opened:
+        row = opened.execute(
+            "SELECT shobj_description(oid, 'pg_database') FROM pg_database"
+            " WHERE datname = current_database()"
+        ).fetchone()
+    return row is not None and row[0] == _UNFINISHED
+
+
+def _mark(address: Address, note: str | None) -> None:
+    # Who does not own the database restores without a note.
+    with suppress(psycopg.errors.InsufficientPrivilege), address.connect() as opened:
+        name = sql.Identifier(opened.info.dbname)
+        opened.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, sql.Literal(note)))
+
+
 def check_file(backup: Backup) -> dict[str, Any]:
     """Return the manifest of an undamaged backup.
 
@@ -114,9 +135,11 @@ def restore(backup: Backup, address: Address, tell: Callable[[str], None]) -> Ou
     tell("comparing the checksum")
     manifest = check_file(backup)
     program = postgres.find_program("pg_restore", server=address.major())
+    _mark(address, _UNFINISHED)
     for section in ("pre-data", "data", "post-data"):
         tell(f"restoring {section} of {manifest['bytes']:,} bytes")
         _restore_section(program, section, backup, address)
+    _mark(address, None)
     outcome = Outcome(facts={"backup": backup.dump.name, "taken_at": manifest["taken_at"]})
     tell("counting rows")
     with address.connect() as opened, opened.cursor() as cursor:

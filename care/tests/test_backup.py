@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -280,6 +281,41 @@ def test_a_hub_with_data_is_never_restored_into(person: Customer, folder: Path) 
 
     assert message == "The database is not empty: nothing was touched."
     assert contents_now() == before
+
+
+def test_two_backups_of_one_second_do_not_undo_each_other(folder: Path) -> None:
+    folder.mkdir()
+    with time_machine.travel("2026-11-25T10:00:00Z", tick=False):
+        other = folder / "hub-20261125T100000Z.draft"
+        other.write_text("the other one's")
+
+        assert "another backup" in refused("backup", str(folder))
+
+    assert other.read_text() == "the other one's"
+    assert list(folder.iterdir()) == [other]
+
+
+def test_a_restore_that_was_interrupted_is_told(
+    folder: Path, empty: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("backup", str(folder))
+    monkeypatch.setattr(Address, "of_hub", lambda: empty)
+    real = restoring._restore_section
+
+    def stop_at_data(program: Path, section: str, *rest: Any) -> None:
+        if section == "data":
+            raise KeyboardInterrupt
+        real(program, section, *rest)
+
+    monkeypatch.setattr(restoring, "_restore_section", stop_at_data)
+    with pytest.raises(KeyboardInterrupt):
+        run("restore_backup", str(manifests.newest(folder).dump))
+    monkeypatch.setattr(restoring, "_restore_section", real)
+
+    message = refused("restore_backup", str(manifests.newest(folder).dump))
+
+    assert "was interrupted" in message
+    assert "Drop the database" in message
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from django.db import DatabaseError
 
 from care.management.commands.restore_drill import COULD_NOT, find_backup, report, teller
 from care.postgres import Address, NoProgram
-from care.restoring import CannotRestore, is_empty, restore
+from care.restoring import CannotRestore, is_empty, restore, was_interrupted
 from hubcustomers.commands import ExplainedCommand
 from hubcustomers.embedded_postgres import EmbeddedPostgresError
 
@@ -41,6 +41,11 @@ class Command(ExplainedCommand):
         begin = time.monotonic()
         try:
             address = Address.of_hub()
+            if was_interrupted(address):
+                raise CannotRestore(
+                    "An earlier restore into this database was interrupted, so it holds a part of"
+                    " a backup. Drop the database, create it again, and restore then."
+                )
             if not is_empty(address):
                 raise CannotRestore("The database is not empty: nothing was touched.")
             backup = find_backup(options["file"], Path())
