@@ -1,5 +1,6 @@
 """What the commands of this app share."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,15 +71,27 @@ def telling(progress: Progress) -> Callable[[str, int], None]:
 def output(name: str, stdout: Any) -> Iterator[TextIO | Any]:
     """Give the file to write to, ``-`` for the standard output.
 
+    The file is there when all of it is written, for its owner alone: it is about people. What
+    was there before stays until then.
+
     Raises:
         CommandError: It cannot be written.
     """
     if name == "-":
         yield stdout
         return
+    path = Path(name)
+    is_device = path.exists() and not path.is_file()
+    draft = path if is_device else path.with_name(f"{path.name}.part")
     try:
-        with Path(name).open("w", encoding="utf-8", newline="") as file:
-            yield file
+        try:
+            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+                yield file
+            draft.replace(path)
+        finally:
+            if not is_device:
+                draft.unlink(missing_ok=True)
     except OSError as error:
         raise CommandError(
             f"{name} cannot be written: {error.strerror}", returncode=WRONG

@@ -144,6 +144,21 @@ def test_operations_are_told_whole(full) -> None:
     assert (second["card_name"], second["delta"]) == ("second", "0.000001")
 
 
+def test_a_file_is_there_whole_or_as_it_was(full, tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "customers.csv"
+    path.write_text("what was there")
+
+    ended = run("export_customers", "--list", full.public_id, "--output", path, "--email", "a\0b*")
+
+    assert ended.status == 2
+    assert path.read_text() == "what was there"
+    assert list(tmp_path.iterdir()) == [path]
+    assert run("export_customers", "--list", full.public_id, "--output", path).status == 0
+    assert path.read_text().startswith("id,private_ref")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_the_period_of_operations_is_not_that_of_their_customers(full) -> None:
     Customer.objects.update(created_at="2001-01-01T00:00:00Z")
 

@@ -1,10 +1,13 @@
 """``manage.py import_customers``: what a file says is in the list afterwards."""
 
+import errno
+import io
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -136,6 +139,37 @@ def test_wrong_usage_is_told_and_nothing_is_written(words, sentence, customer_li
     assert sentence in ended.err
     assert not Customer.objects.exists()
     assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_what_would_fail_at_the_end_is_told_at_the_beginning(more, customer_list, file) -> None:
+    write_csv(file, "private_ref,gender", "c-1,x", "c-2,")
+    before = file.read_text()
+
+    for words, sentence in (
+        (["--refused", file], "--refused must name another file"),
+        (["--refused", file.parent / "nowhere" / "x.csv"], "cannot be written"),
+        (["--reason", "x" * 1001], "--reason must be at most 1000 characters"),
+        (["--reason", "a\0b"], "--reason must be at most 1000 characters"),
+    ):
+        ended = import_file(file, customer_list, *words, *more)
+
+        assert (ended.status, sentence in ended.err) == (2, True), ended
+        assert file.read_text() == before
+        assert not Customer.objects.exists()
+
+
+def test_the_refused_rows_are_written_before_anything_is_said(customer_list, file) -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    write_csv(file, "private_ref,gender", "c-1,x", "c-2,")
+
+    with pytest.raises(OSError, match="No space"):
+        call_command("import_customers", str(file), list=customer_list.public_id, stdout=Gone())
+
+    assert "gender" in refused(file)[1]
 
 
 def test_an_unknown_list_or_file_is_told(customer_list, file, db) -> None:

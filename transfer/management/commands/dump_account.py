@@ -39,14 +39,14 @@ class Command(ExplainedCommand):
         """Declare the arguments."""
         parser.add_argument("account", help="its name or its id")
         parser.add_argument("file", help="where to; it must not exist")
-        parser.add_argument("--force", action="store_true", help="overwrite the file")
+        parser.add_argument("--force", action="store_true", help="overwrite it, if it is a file")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Write the file, and say what is in it."""
         account = find_account(options["account"])
         path = Path(options["file"])
-        if path.exists() and not options["force"]:
+        if path.exists() and not (options["force"] and path.is_file()):
             raise CommandError(f"{path} exists already.", returncode=WRONG)
         try:
             told = dump_account(account, path, tell=telling(Progress(self.stderr)))

@@ -1,5 +1,6 @@
 """``manage.py import_customers``: customers and cards from a CSV or JSON Lines file."""
 
+import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from django.db import transaction
 from accounts.models import Client
 from accounts.services import get_client
 from customers.models import CustomerList
+from hubcustomers.api.fields import UNSTORABLE
 from hubcustomers.backoffice.refusals import REFUSALS, faults_in
 from hubcustomers.commands import ExplainedCommand
 from hubcustomers.progress import Progress
@@ -24,6 +26,7 @@ from transfer.reading import Layout, UnreadableFile, examine, fingerprint
 from transfer.refused import drop_refused, refused_text
 
 _REFUSED = 1
+_LONGEST_REASON = 1000
 _HELP = """
 Import customers, with their private refs and loyalty cards, from a CSV or JSON Lines file
 in UTF-8. The first line of CSV names the columns; the delimiter (comma, semicolon, tab) is
@@ -97,6 +100,7 @@ class Command(ExplainedCommand):
         """Import, and end with the status that says how it went."""
         path = Path(options["file"])
         with _judging():
+            self._judge_words(path, options)
             customer_list = find_list(options["list"])
             with path.open("rb") as file:
                 layout, total = examine(file, path.name)
@@ -115,6 +119,23 @@ class Command(ExplainedCommand):
                 job.delete()
         if job.counts.get("refused"):
             sys.exit(_REFUSED)
+
+    def _judge_words(self, path: Path, options: Any) -> None:
+        """Refuse what would only be found when the import is over."""
+        reason = options["reason"]
+        if len(reason) > _LONGEST_REASON or UNSTORABLE.search(reason):
+            raise imports.UnusableOptions(
+                f"--reason must be at most {_LONGEST_REASON} characters that can be stored."
+            )
+        refused = Path(options["refused"] or "-")
+        if str(refused) == "-":
+            return
+        if refused.exists() and refused.samefile(path):
+            raise imports.UnusableOptions(
+                "--refused must name another file than the one to import."
+            )
+        if not os.access(refused.parent, os.W_OK):
+            raise imports.UnusableOptions(f"--refused: {refused} cannot be written.")
 
     def _options(
         self, customer_list: CustomerList, layout: Layout, content: str, options: Any
@@ -201,22 +222,34 @@ class Command(ExplainedCommand):
 
     def _report(self, job: Job, asked: imports.Options, path: Path, wanted: str | None) -> None:
         counts = {name: job.counts.get(name, 0) for name in imports.COUNTED}
+        name = wanted or str(path.with_name(f"{path.stem}.refused{path.suffix}"))
+        if counts["refused"] and name != "-":
+            # Before anything is said: a terminal that is gone does not cost the rows.
+            self._write_refused(job, name)
         would = "would be " if asked.dry_run else ""
         self.stdout.write(f"{job.done:,} rows of {path.name}:")
-        for name, count in counts.items():
-            self.stdout.write(f"  {imports.COUNTED[name].format(would=would):36}{count:>12,}")
+        for word, count in counts.items():
+            self.stdout.write(f"  {imports.COUNTED[word].format(would=would):36}{count:>12,}")
         left_out = [column for column, field in asked.fields.items() if not field]
         if left_out:
             self.stdout.write(f"Columns left out: {', '.join(left_out)}.")
         if not counts["refused"]:
             return
-        name = wanted or str(path.with_name(f"{path.stem}.refused{path.suffix}"))
-        with output(name, self.stdout) as file:
-            for text in refused_text(job):
-                file.write(text)
-        drop_refused(job)
-        if name != "-":
+        if name == "-":
+            self._write_refused(job, name)
+        else:
             self.stdout.write(f"The refused rows are in {name}, each with the reason.")
+
+    def _write_refused(self, job: Job, name: str) -> None:
+        try:
+            with output(name, self.stdout) as file:
+                for text in refused_text(job):
+                    file.write(text)
+        except CommandError as error:
+            raise CommandError(
+                f"The rows are imported, but {error}", returncode=_REFUSED
+            ) from error
+        drop_refused(job)
 
 
 @contextmanager
