@@ -60,6 +60,41 @@ class Judging(Staging):
             self._let_wait()
 
     def _find_targets(self, match: str) -> None:
+        self._set_targets(match)
+        says = _SAYS[match]
+        if self.target.on_duplicate == "error":
+            self._refuse("target IS NOT NULL", says)
+        elif self.target.on_duplicate == "skip":
+            self.counts["skipped"] += self._execute(
+                "UPDATE transfer_row SET fate = 'skipped' WHERE fate IS NULL AND target IS NOT NULL"
+            )
+        else:
+            while not self.target.dry_run and not self._lock_targets():
+                self._execute(
+                    "UPDATE transfer_row SET target = NULL, several = false WHERE fate IS NULL"
+                )
+                self._set_targets(match)
+            self._refuse("several", f"{match} belongs to several customers of the list")
+            self._refuse_anonymising()
+            self._refuse_large_custom_fields()
+
+    def _lock_targets(self) -> bool:
+        """Lock who is to be updated; return False where one was merged into another meanwhile."""
+        merged = self._rows(
+            """
+            WITH locked AS MATERIALIZED (
+                SELECT merged_into_id FROM customers_customer
+                WHERE account_id = %(account)s
+                    AND id IN (SELECT target FROM transfer_row WHERE fate IS NULL)
+                ORDER BY id FOR NO KEY UPDATE
+            )
+            SELECT count(merged_into_id) FROM locked
+            """,
+            self.values,
+        )
+        return bool(merged[0][0] == 0)
+
+    def _set_targets(self, match: str) -> None:
         key = KEYS[match]
         owners = f"({_OWNERS[match]} LIMIT 2)"
         if self.target.dry_run:
@@ -77,17 +112,6 @@ class Judging(Staging):
             """,
             self.values,
         )
-        says = _SAYS[match]
-        if self.target.on_duplicate == "error":
-            self._refuse("target IS NOT NULL", says)
-        elif self.target.on_duplicate == "skip":
-            self.counts["skipped"] += self._execute(
-                "UPDATE transfer_row SET fate = 'skipped' WHERE fate IS NULL AND target IS NOT NULL"
-            )
-        else:
-            self._refuse("several", f"{match} belongs to several customers of the list")
-            self._refuse_anonymising()
-            self._refuse_large_custom_fields()
 
     def _refuse_large_custom_fields(self) -> None:
         """Refuse what would make a customer's custom fields too large, as the API does."""

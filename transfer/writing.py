@@ -144,12 +144,6 @@ class Writing(Judging):
         return f"coalesce(row.{name}, {default})" if default else f"row.{name}"
 
     def _update(self) -> None:
-        self._execute(
-            "SELECT FROM customers_customer WHERE account_id = %(account)s AND id IN"
-            " (SELECT target FROM transfer_row WHERE fate IS NULL) ORDER BY id"
-            " FOR NO KEY UPDATE",
-            self.values,
-        )
         columns = [
             name for name in self.batch.columns if name in CUSTOMER_COLUMNS and name != "created_at"
         ]
