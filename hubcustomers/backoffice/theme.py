@@ -58,7 +58,8 @@ UNFOLD: dict[str, Any] = {
             "200": "oklch(89% .055 200)",
             "300": "oklch(81% .09 200)",
             "400": "oklch(71% .11 200)",
-            "500": "oklch(60% .105 205)",
+            # Links on dark grounds, which are read from a contrast of 4.5 on.
+            "500": "oklch(65% .108 203)",
             "600": "oklch(50% .09 210)",
             "700": "oklch(44% .08 212)",
             "800": "oklch(38% .065 214)",
