@@ -97,6 +97,15 @@ def test_the_bar_over_ticked_rows_is_read(
     assert serious_findings(page) == []
 
 
+def test_a_telephone_names_the_columns_as_they_are_written(phone: Page, anna: Customer) -> None:
+    phone.goto("/admin/customers/customer/")
+
+    cells = phone.locator("#result_list [data-label]")
+    assert "customer list" in cells.evaluate_all("all => all.map(cell => cell.dataset.label)")
+    styles = "all => all.map(cell => getComputedStyle(cell, '::before').textTransform)"
+    assert set(cells.evaluate_all(styles)) == {"none"}
+
+
 def test_anonymising_wants_the_id_typed(page: Page, anna: Customer) -> None:
     page.goto(f"/admin/customers/customer/{anna.pk}/change/")
     page.get_by_role("link", name="Anonymise").click()
