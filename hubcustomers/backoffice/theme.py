@@ -29,17 +29,18 @@ def _item(title: Any, icon: str, app: str, model: str) -> dict[str, Any]:
     }
 
 
-def _sheet(name: str) -> Callable[[HttpRequest], str]:
+def _file(name: str) -> Callable[[HttpRequest], str]:
     def address(request: HttpRequest) -> str:
         from django.templatetags.static import static
 
-        return static(f"hub/{name}.css")
+        return static(f"hub/{name}")
 
     return address
 
 
 UNFOLD: dict[str, Any] = {
-    "STYLES": [_sheet("pages"), _sheet("charts")],
+    "STYLES": [_file("pages.css"), _file("charts.css")],
+    "SCRIPTS": [_file("keyboard.js")],
     "DASHBOARD_CALLBACK": "hubcustomers.backoffice.home.dashboard",
     "SITE_TITLE": "hubcustomers",
     "SITE_HEADER": "hubcustomers",
