@@ -41,6 +41,7 @@ def _file(name: str) -> Callable[[HttpRequest], str]:
 UNFOLD: dict[str, Any] = {
     "STYLES": [_file("pages.css"), _file("charts.css")],
     "SCRIPTS": [_file("keyboard.js")],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _file("icon.svg")}],
     "DASHBOARD_CALLBACK": "hubcustomers.backoffice.home.dashboard",
     "SITE_TITLE": "hubcustomers",
     "SITE_HEADER": "hubcustomers",
