@@ -5,7 +5,9 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import Http404, HttpResponse
+from django.templatetags.static import static
 from django.urls import URLPattern, path
+from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
@@ -16,6 +18,7 @@ from customers.viewsets import CustomerListViewSet, CustomerViewSet
 from desk.authorize.views import authorize
 from hubcustomers.api import errors
 from hubcustomers.api.viewsets import HubViewSet
+from hubcustomers.backoffice.door import front_door
 from hubcustomers.observing import views as observing
 from loyalty.orders import LoyaltyOrderViewSet
 from loyalty.viewsets import LoyaltyCardViewSet, LoyaltyOperationViewSet
@@ -124,6 +127,9 @@ urlpatterns = [
     # The API's document, and the page that shows it.
     path("openapi.json", reference.openapi, name="openapi"),
     path("docs", reference.docs, name="docs"),
+    path("", front_door),
+    # Browsers ask for it beside whatever they show, also beside JSON.
+    path("favicon.ico", csrf_exempt(RedirectView.as_view(url=static("hub/icon.svg")))),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     # Signing in, and a staff user's own security, in front of what Django has there.
     path("admin/login/", signin.SignInView.as_view(), name="sign_in"),

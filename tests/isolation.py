@@ -297,8 +297,8 @@ ROUTES: dict[str, Route] = {
 ELSEWHERE = {"admin", "admin/", "oauth2/v1/authorize", "oauth2/v1/token", "oauth2/v1/revoke"}
 # Machines ask these, with a token of their own or none (hubcustomers/tests/test_probes.py).
 ELSEWHERE |= {"healthz", "readyz", "metrics"}
-# For everybody (reference/tests).
-ELSEWHERE |= {"openapi.json", "docs"}
+# For everybody (reference/tests, hubcustomers/tests/test_door.py).
+ELSEWHERE |= {"openapi.json", "docs", "", "favicon.ico"}
 
 # --- the answers --------------------------------------------------------------------
 

@@ -9,7 +9,6 @@ from django.apps import apps
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.views import defaults
 from rest_framework import exceptions as drf
 
 from hubcustomers.api.rendering import json_response
@@ -156,7 +155,7 @@ def _database_error(error: Exception) -> HttpResponse:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a request that Django itself refuses, like one for an unknown host."""
     if _is_page(request):
-        return defaults.bad_request(request, exception)
+        return _bare_error_page(400)
     return error_response(400, "The request cannot be understood.")
 
 
@@ -177,7 +176,7 @@ def routing_error(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer a failure outside the API's own views; Django has logged it."""
     if _is_page(request):
-        return defaults.server_error(request)
+        return _bare_error_page(500)
     return error_response(500, _INTERNAL_ERROR)
 
 
@@ -186,6 +185,12 @@ def _error_page(request: HttpRequest, status: int) -> HttpResponse:
     from hubcustomers.backoffice.error_pages import error_page
 
     return error_page(request, status)
+
+
+def _bare_error_page(status: int) -> HttpResponse:
+    from hubcustomers.backoffice.error_pages import bare_error_page
+
+    return bare_error_page(status)
 
 
 def _is_page(request: HttpRequest) -> bool:

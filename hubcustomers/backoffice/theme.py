@@ -29,17 +29,19 @@ def _item(title: Any, icon: str, app: str, model: str) -> dict[str, Any]:
     }
 
 
-def _sheet(name: str) -> Callable[[HttpRequest], str]:
+def _file(name: str) -> Callable[[HttpRequest], str]:
     def address(request: HttpRequest) -> str:
         from django.templatetags.static import static
 
-        return static(f"hub/{name}.css")
+        return static(f"hub/{name}")
 
     return address
 
 
 UNFOLD: dict[str, Any] = {
-    "STYLES": [_sheet("pages"), _sheet("charts")],
+    "STYLES": [_file("pages.css"), _file("charts.css")],
+    "SCRIPTS": [_file("keyboard.js")],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _file("icon.svg")}],
     "DASHBOARD_CALLBACK": "hubcustomers.backoffice.home.dashboard",
     "SITE_TITLE": "hubcustomers",
     "SITE_HEADER": "hubcustomers",
@@ -58,7 +60,8 @@ UNFOLD: dict[str, Any] = {
             "200": "oklch(89% .055 200)",
             "300": "oklch(81% .09 200)",
             "400": "oklch(71% .11 200)",
-            "500": "oklch(60% .105 205)",
+            # Links on dark grounds, which are read from a contrast of 4.5 on.
+            "500": "oklch(65% .108 203)",
             "600": "oklch(50% .09 210)",
             "700": "oklch(44% .08 212)",
             "800": "oklch(38% .065 214)",

@@ -182,6 +182,7 @@ class LoyaltyCardAdmin(ScopedModelAdmin):
             obj = pages.find(self, request, object_id)
             # What the user confirms by sending the form again is the balance now shown.
             form.data = {**request.POST.dict(), "seen": obj.last_sequence}
+        counter.focus_on_fault(form)
         return pages.page(
             self,
             request,
@@ -190,7 +191,8 @@ class LoyaltyCardAdmin(ScopedModelAdmin):
             title=_("Add or remove points"),
             form=form,
             points_url=_post_url(obj),
-            balance=plain_decimal(obj.balance),
+            back=change_url(obj) + counter.query(form),
+            facts=self._facts(obj),
         )
 
     statement = statement
@@ -209,6 +211,17 @@ class LoyaltyCardAdmin(ScopedModelAdmin):
     def has_post_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the user may add and remove points."""
         return self.may(request, "post", obj)
+
+    def _facts(self, obj: LoyaltyCard) -> dict[str, str]:
+        people = self.admin_site.get_model_admin(type(obj.customer))
+        return {
+            _("Name"): people.person(obj.customer),
+            _("Customer"): self.owner(obj),
+            _("Customer list"): self.list_name(obj),
+            _("Card"): self.card_name(obj),
+            _("Ref"): self.card_ref(obj),
+            _("Balance"): self.points(obj),
+        }
 
     def _post(self, request: HttpRequest, obj: LoyaltyCard, form: PointsForm) -> bool:
         cards = LoyaltyCard.objects.for_account(obj.account_id).select_for_update(no_key=True)

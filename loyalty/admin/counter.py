@@ -65,6 +65,18 @@ def focus(request: HttpRequest, form: PointsForm) -> dict[str, Any]:
     return {"at_counter": at is not None, "scan_next": at == "next"}
 
 
+def focus_on_fault(form: PointsForm) -> None:
+    """Put the cursor into the first field that was refused."""
+    for name in [name for name in form.fields if name in form.errors][:1]:
+        form.fields[name].widget.attrs["x-init"] = _FOCUS
+
+
+def query(form: PointsForm) -> str:
+    """Return the query of the card's page for who gives up a form that was sent from there."""
+    at_counter = form.fields["counter"].to_python(form["counter"].value())
+    return "?counter=points" if at_counter else ""
+
+
 def after(request: HttpRequest, form: PointsForm) -> str:
     """Remember the reason; return the query of the card's page, where points are posted now."""
     request.session[_REASON] = form.cleaned_data["reason"]

@@ -7,6 +7,7 @@ import pytest
 
 from accounts.models import Connection
 from customers.factories import CustomerFactory
+from customers.models import Customer
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.tests.desk import Desk, member_desk, url
 from loyalty.factories import LoyaltyCardFactory, post
@@ -117,6 +118,23 @@ def test_a_comma_that_may_mean_either_is_refused(
 
     assert answer.status_code == 200
     assert not card.operations.exists()
+
+
+def test_what_is_wrong_is_shown_with_the_card_and_a_way_back(desk: Desk, card: LoyaltyCard) -> None:
+    Customer.objects.filter(pk=card.customer_id).update(first_name="Anna", last_name="Durand")
+    post(card, "2.5")
+    sent = desk.form(f"{url(card)}?counter=points")
+
+    answer = desk.http.post(url(card, "post"), {**sent, "points": "abc", "reason": "Lunch"})
+
+    shown = answer.content.decode()
+    assert "Anna Durand" in shown
+    assert card.public_id in shown
+    assert card.ref in shown
+    assert "2.5" in shown
+    assert f'href="{url(card)}?counter=points"' in shown
+    assert shown.count("$el.focus()") == 1
+    assert "$el.focus()" in shown[shown.index('name="points"') :][:1200]
 
 
 def test_the_reason_given_last_is_offered_again(desk: Desk, card: LoyaltyCard) -> None:

@@ -73,6 +73,39 @@ def test_staff_merge_two_customers_and_undo_it(page: Page, anna: Customer, annie
     expect(page.get_by_text("30.25").first).to_be_visible()
 
 
+def test_who_is_merged_is_read_in_the_dark(
+    open_as: OpenAs, manager: User, anna: Customer, annie: Customer
+) -> None:
+    page = open_as(manager, color_scheme="dark")
+
+    page.goto(f"/admin/customers/customer/{anna.pk}/merge/?other={annie.public_id}")
+
+    expect(page.get_by_role("link", name=annie.public_id)).to_be_visible()
+    assert serious_findings(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_bar_over_ticked_rows_is_read(
+    scheme: str, open_as: OpenAs, manager: User, anna: Customer
+) -> None:
+    page = open_as(manager, color_scheme=scheme)
+    page.goto("/admin/customers/customer/")
+
+    page.locator("input.action-select").check()
+
+    expect(page.get_by_text("1 of 1 selected")).to_be_visible()
+    assert serious_findings(page) == []
+
+
+def test_a_telephone_names_the_columns_as_they_are_written(phone: Page, anna: Customer) -> None:
+    phone.goto("/admin/customers/customer/")
+
+    cells = phone.locator("#result_list [data-label]")
+    assert "customer list" in cells.evaluate_all("all => all.map(cell => cell.dataset.label)")
+    styles = "all => all.map(cell => getComputedStyle(cell, '::before').textTransform)"
+    assert set(cells.evaluate_all(styles)) == {"none"}
+
+
 def test_anonymising_wants_the_id_typed(page: Page, anna: Customer) -> None:
     page.goto(f"/admin/customers/customer/{anna.pk}/change/")
     page.get_by_role("link", name="Anonymise").click()

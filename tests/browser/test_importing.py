@@ -8,7 +8,9 @@ from playwright.sync_api import Page, expect
 
 from customers.models import Customer, CustomerList
 from tests.browser.accessibility import serious_findings
+from transfer.factories import JobFactory
 from transfer.jobs import Worker
+from transfer.models import RefusedRow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,6 +46,22 @@ def test_a_file_is_imported(
 
     expect(page.get_by_role("status")).to_contain_text("done")
     assert Customer.objects.get().phone == "+33612345678"
+
+
+def test_a_telephone_shows_whole_why_a_row_is_refused(
+    phone: Page, customer_list: CustomerList
+) -> None:
+    job = JobFactory(customer_list=customer_list)
+    reason = "custom_fields.allergies must be one of: " + ", ".join(
+        ["milk", "nuts"] * 20 + ["m" * 80]
+    )
+    RefusedRow.objects.create(account=job.account, job=job, line=2, reason=reason, cells=[])
+
+    phone.goto(f"/admin/transfer/job/{job.pk}/change/")
+
+    cell = phone.get_by_role("cell", name="custom_fields.allergies")
+    assert cell.evaluate("cell => cell.scrollHeight <= cell.clientHeight")
+    assert cell.evaluate("cell => cell.scrollWidth <= cell.clientWidth")
 
 
 def test_a_list_is_exported(page: Page, customer: Any) -> None:

@@ -48,6 +48,28 @@ def test_a_card_is_scanned_points_are_typed_and_the_next_card_is_scanned(
     expect(page.get_by_text("1.0 points added. The balance is 13.5 now.")).to_be_visible()
 
 
+def test_wrong_points_are_typed_again(page: Page, card: LoyaltyCard) -> None:
+    page.goto(f"/admin/loyalty/loyaltycard/{card.pk}/change/?counter=points")
+    focused(page, "[name=points]")
+    page.keyboard.type("abc")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Lunch")
+    page.keyboard.press("Enter")
+
+    page.wait_for_url("**/post/")
+    focused(page, "[name=points]")
+    expect(page.get_by_text(card.ref)).to_be_visible()
+    assert serious_findings(page) == []
+    page.get_by_role("link", name="Back to the card").click()
+    focused(page, "[name=points]")
+    page.keyboard.type("2")
+
+    page.keyboard.press("Tab")
+    page.keyboard.type("Lunch")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("2.0 points added. The balance is 2.0 now.")).to_be_visible()
+
+
 def test_an_operation_is_voided(page: Page, card: LoyaltyCard) -> None:
     wrong = post(card, "50", "by mistake")
     page.goto(f"/admin/loyalty/loyaltyoperation/{wrong.id}/change/")
