@@ -89,4 +89,6 @@ def told(model_admin: Any, request: HttpRequest, delta: Decimal, balance: str) -
     text = _("%(points)s points added. The balance is %(balance)s now.")
     if delta < 0:
         text = _("%(points)s points removed. The balance is %(balance)s now.")
-    model_admin.message_user(request, text % values, messages.SUCCESS)
+    # Allowed, as orders may be cancelled late; but whoever did not mean it can void it now.
+    level = messages.WARNING if delta < 0 and Decimal(balance) < 0 else messages.SUCCESS
+    model_admin.message_user(request, text % values, level)

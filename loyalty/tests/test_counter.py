@@ -142,7 +142,10 @@ def test_the_reason_given_last_is_offered_again(desk: Desk, card: LoyaltyCard) -
 
     desk.post(url(card, "post"), direction="remove", points="5", reason="Free dessert", seen=0)
 
-    assert "5.0 points removed. The balance is -5.0 now." in desk.get(url(card)).content.decode()
+    shown = desk.get(url(card))
+    assert "5.0 points removed. The balance is -5.0 now." in shown.content.decode()
+    # Less than zero is worth a second look.
+    assert [message.level_tag for message in shown.context["messages"]] == ["warning"]
     assert desk.form(url(card))["reason"] == "Free dessert"
 
 
