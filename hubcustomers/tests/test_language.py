@@ -8,14 +8,9 @@ from conftest import HubClient
 from customers.models import Customer, CustomerList
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.models import AuditEntry
-from hubcustomers.tests.desk import Desk, staff
+from hubcustomers.tests.desk import Desk, in_french, staff
 
 LISTS = "/admin/customers/customerlist/"
-
-
-def in_french(desk: Desk) -> Desk:
-    desk.http.cookies["django_language"] = "fr"
-    return desk
 
 
 def manager(bistro: Connection) -> User:
