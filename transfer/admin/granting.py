@@ -189,8 +189,10 @@ def _preview(points: Decimal, count: int) -> dict[str, Any]:
 def _begin(
     model_admin: Any, request: HttpRequest, shown: _Shown, cards: Any, data: dict[str, Any]
 ) -> tuple[Job | None, Faults]:
-    typed = "".join(character for character in request.POST["typed"] if character.isdigit())
-    if not typed or int(typed[:18]) == 0:
+    typed = "".join(character for character in request.POST["typed"] if character.isdecimal())
+    number = int(typed[:18] or 0)
+    # Another number than the page asks for is a slip; the right one may be out of date.
+    if number == 0 or request.POST.get("count", str(number)) != str(number):
         return None, [("typed", _("This is not what has to be typed; nothing was done."))]
     what = grants.Grant(
         account_id=shown.account_id or 0,
@@ -202,7 +204,7 @@ def _begin(
     made: list[Job] = []
 
     def write() -> None:
-        job = grants.start(cards, what, expected=int(typed[:18]), user=request.user)
+        job = grants.start(cards, what, expected=number, user=request.user)
         model_admin.audit(request, job, "granted")
         made.append(job)
 

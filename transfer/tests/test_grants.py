@@ -143,6 +143,17 @@ def test_what_is_typed_must_be_the_number_of_cards(
     assert not GrantedCard.objects.exists()
 
 
+def test_a_wrong_number_is_told_from_one_that_changed(desk: Desk, crowd: list[LoyaltyCard]) -> None:
+    assert 'name="count"' in send(desk).content.decode()
+
+    slip = send(desk, typed="19", count="20")
+    late = send(desk, typed="19", count="19")
+
+    assert "This is not what has to be typed" in str(slip.context["errors"])
+    assert "There are 20 cards now." in str(late.context["errors"])
+    assert not Job.objects.exists()
+
+
 def test_the_schemes_to_choose_from_are_those_of_the_account(
     desk: Desk, crowd: list[LoyaltyCard], rival: Connection
 ) -> None:
