@@ -38,7 +38,7 @@ from hubcustomers.public_ids import customer_ids
 # What a user without the right "read" sees masked.
 _MASKED = {"email": "masked_email", "phone": "masked_phone"}
 # Buttons that are of no use once the customer is anonymised.
-_BEFORE_ERASURE = ("reveal", "anonymise", "erase")
+_BEFORE_ERASURE = ("reveal", "anonymise", "erase", "merge")
 # The page of a customer: groups of lines of fields.
 _LINES = (
     (

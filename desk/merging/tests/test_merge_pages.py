@@ -9,6 +9,7 @@ from accounts.models import Connection
 from conftest import HubClient
 from customers.factories import CustomerFactory, CustomerListFactory
 from customers.models import Customer, CustomerList
+from customers.services import anonymise_customer
 from desk.merging.factories import merge
 from desk.merging.models import Merge, PossibleDuplicate
 from desk.merging.tests.conftest import Twice, below, read
@@ -138,6 +139,16 @@ def test_a_fault_is_said_and_nothing_done(
         answer = desk.get(page_of(twice.anna, other))
         assert answer.url == url(twice.anna, "merge")
     assert "Only customers of one list" in text_of(desk.get(url(twice.anna, "merge")))
+
+
+def test_who_is_anonymised_is_not_offered_to_be_merged(desk: Desk, twice: Twice) -> None:
+    assert page_of(twice.anna) in text_of(desk.get(url(twice.anna)))
+    anonymise_customer(twice.anna)
+
+    assert page_of(twice.anna) not in text_of(desk.get(url(twice.anna)))
+    answer = desk.http.get(page_of(twice.anna), follow=True)
+    assert answer.redirect_chain[0][0] == url(twice.anna)
+    assert "This customer is anonymised, and cannot be merged" in text_of(answer)
 
 
 def test_the_other_one_is_searched_in_the_same_list(
