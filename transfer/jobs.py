@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 # Does one step of the job; True while there is more to do.
 Step = Callable[[Job], bool]
+# How a count reads behind its number, like "customers created".
+Counted = Mapping[str, Callable[[int], str]]
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Kind:
 
     step: Step
     title: str | Promise
-    counted: Mapping[str, str | Promise] = field(default_factory=dict)
+    counted: Counted = field(default_factory=dict)
     tidy: Callable[[Job], None] | None = None
     officers: bool = False
 
@@ -66,7 +68,7 @@ def register_kind(
     step: Step,
     *,
     title: str | Promise = "",
-    counted: Mapping[str, str | Promise] | None = None,
+    counted: Counted | None = None,
     tidy: Callable[[Job], None] | None = None,
     officers: bool = False,
 ) -> None:
@@ -80,7 +82,7 @@ def title_of(job: Job) -> str:
     return job.kind if kind is None else str(kind.title)
 
 
-def counted_by(job: Job) -> Mapping[str, str | Promise]:
+def counted_by(job: Job) -> Counted:
     """Return how the names in its counts read."""
     kind = _kinds.get(job.kind)
     return {} if kind is None else kind.counted

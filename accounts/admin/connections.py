@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import services, tokens
 from accounts.admin.forms import ConnectionForm
@@ -265,6 +265,7 @@ class ConnectionAdmin(AsksBeforeAdding, ScopedModelAdmin):
         live = AccessToken.objects.for_account(obj.account_id).filter(
             connection=obj, revoked_at=None
         )
+        count = live.count()
         asked = pages.Confirmation(
             title=_("Revoke all tokens"),
             text=_(
@@ -272,7 +273,7 @@ class ConnectionAdmin(AsksBeforeAdding, ScopedModelAdmin):
                 "a new one."
             ),
             button=_("Revoke"),
-            counts=[(_("tokens that work now"), live.count())],
+            counts=[(ngettext("token that works now", "tokens that work now", count), count)],
             write=lambda: self._revoke(request, obj),
             done=_("All tokens are revoked."),
         )

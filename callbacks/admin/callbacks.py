@@ -203,6 +203,7 @@ class CallbackAdmin(ScopedModelAdmin):
             told = ngettext("%d event is due now.", "%d events are due now.", count) % count
             self.message_user(request, told, messages.SUCCESS if count else messages.WARNING)
             return HttpResponseRedirect(change_url(obj))
+        given_up = services.given_up_for(obj.connection).count()
         asked = pages.Confirmation(
             title=str(_("Send all given-up events of this connection again")),
             text=str(
@@ -213,7 +214,7 @@ class CallbackAdmin(ScopedModelAdmin):
                 )
             ),
             button=str(_("Send them again")),
-            counts=[(str(_("events given up")), services.given_up_for(obj.connection).count())],
+            counts=[(ngettext("event given up", "events given up", given_up), given_up)],
             write=lambda: None,
             done="",
         )

@@ -8,6 +8,7 @@ from django.db.models import BooleanField, Case, Field, Q, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from callbacks.models import Event
@@ -372,8 +373,9 @@ def _counts_of_customer(customer: Customer) -> list[tuple[str, int]]:
     events = Event.objects.for_account(customer.account_id).filter(
         resource_type="customer", resource_id=customer.pk
     )
+    orders, told = related.orders.count(), events.count()
     return [
         *card_counts(related.loyalty_cards),
-        (str(_("orders")), related.orders.count()),
-        (str(_("events")), events.count()),
+        (ngettext("order", "orders", orders), orders),
+        (ngettext("event", "events", told), told),
     ]

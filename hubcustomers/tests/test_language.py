@@ -9,6 +9,7 @@ from customers.models import Customer, CustomerList
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.models import AuditEntry
 from hubcustomers.tests.desk import Desk, in_french, staff
+from loyalty.factories import LoyaltyCardFactory
 
 LISTS = "/admin/customers/customerlist/"
 
@@ -74,6 +75,28 @@ def test_the_trail_keeps_english_and_is_read_in_the_users_language(
     assert f"Client {customer.public_id}" in page
     assert "modifié" in page
     assert "prénom" in page
+
+
+def test_none_and_one_are_singular_in_french(bistro: Connection, customer: Customer) -> None:
+    desk = Desk(manager(bistro))
+    path = f"/admin/customers/customer/{customer.pk}/anonymise/"
+    LoyaltyCardFactory(customer=customer)
+
+    english = desk.get(path).context["asked"].counts
+    french = in_french(desk).get(path).context["asked"].counts
+
+    assert [(count, name) for name, count in english] == [
+        (1, "loyalty card"),
+        (0, "operations"),
+        (0, "orders"),
+        (0, "events"),
+    ]
+    assert [name for name, _count in french] == [
+        "carte de fidélité",
+        "opération",
+        "commande",
+        "événement",
+    ]
 
 
 def test_the_theme_speaks_french(bistro: Connection) -> None:

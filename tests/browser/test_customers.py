@@ -76,7 +76,7 @@ def test_staff_merge_two_customers_and_undo_it(page: Page, anna: Customer, annie
 def test_anonymising_wants_the_id_typed(page: Page, anna: Customer) -> None:
     page.goto(f"/admin/customers/customer/{anna.pk}/change/")
     page.get_by_role("link", name="Anonymise").click()
-    expect(page.get_by_text("1 loyalty cards")).to_be_visible()
+    expect(page.get_by_text("1 loyalty card")).to_be_visible()
 
     page.get_by_label("To confirm, type").fill("yes")
     page.get_by_role("button", name="Anonymise").click()

@@ -106,7 +106,7 @@ def test_points_are_granted_to_all_customers_of_a_filter(
 
     expect(page.get_by_text("0 of 1").first).to_be_visible()
     Worker().run(once=True)
-    expect(page.get_by_text("cards got the points")).to_be_visible()
+    expect(page.get_by_text("card got the points")).to_be_visible()
     assert serious_findings(page) == []
     card.refresh_from_db()
     assert card.balance == Decimal("7.5")

@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from rest_framework.exceptions import ValidationError as ApiValidationError
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -179,7 +179,7 @@ def _preview(points: Decimal, count: int) -> dict[str, Any]:
     return {
         "count": count,
         "counts": [
-            (_("cards"), number_format(count, force_grouping=True)),
+            (ngettext("card", "cards", count), number_format(count, force_grouping=True)),
             (_("points each"), plain_decimal(points)),
             (_("points in all"), plain_decimal(points * count)),
         ],
@@ -238,7 +238,7 @@ def void_grant(model_admin: Any, request: HttpRequest, object_id: str) -> HttpRe
             " and the two are linked. Balances may become negative where points were used."
         ),
         button=_("Void the grant"),
-        counts=[(_("operations"), granted)],
+        counts=[(ngettext("operation", "operations", granted), granted)],
         typed=str(granted),
         write=write,
         done=_("A worker voids the grant."),
