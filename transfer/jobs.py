@@ -44,6 +44,7 @@ class Kind:
         step: Does one step.
         title: What such a job is called, like "Import".
         counted: How the names in ``counts`` read, in the order of the page.
+        tried: The same of a job that only tries, which has ``dry_run`` among its options.
         tidy: Deletes what the job needed only while it ran; called when it ends badly.
         officers: Whether privacy officers may cancel such jobs; managers may cancel any.
     """
@@ -51,6 +52,7 @@ class Kind:
     step: Step
     title: str | Promise
     counted: Counted = field(default_factory=dict)
+    tried: Counted = field(default_factory=dict)
     tidy: Callable[[Job], None] | None = None
     officers: bool = False
 
@@ -69,11 +71,12 @@ def register_kind(
     *,
     title: str | Promise = "",
     counted: Counted | None = None,
+    tried: Counted | None = None,
     tidy: Callable[[Job], None] | None = None,
     officers: bool = False,
 ) -> None:
     """Have the function do the jobs of this kind; ``Kind`` tells the rest."""
-    _kinds[name] = Kind(step, title or name, counted or {}, tidy, officers)
+    _kinds[name] = Kind(step, title or name, counted or {}, tried or {}, tidy, officers)
 
 
 def title_of(job: Job) -> str:
@@ -85,7 +88,9 @@ def title_of(job: Job) -> str:
 def counted_by(job: Job) -> Counted:
     """Return how the names in its counts read."""
     kind = _kinds.get(job.kind)
-    return {} if kind is None else kind.counted
+    if kind is None:
+        return {}
+    return kind.tried if job.options.get("dry_run") else kind.counted
 
 
 def is_for_officers(job: Job) -> bool:

@@ -29,11 +29,29 @@ COUNTED: jobs.Counted = {
     "cards": lambda count: ngettext("card created", "cards created", count),
     "refused": lambda count: ngettext("row refused", "rows refused", count),
 }
+TRIED: jobs.Counted = {
+    "created": lambda count: ngettext(
+        "customer would be created", "customers would be created", count
+    ),
+    "updated": lambda count: ngettext(
+        "customer would be updated", "customers would be updated", count
+    ),
+    "skipped": lambda count: ngettext("row would be skipped", "rows would be skipped", count),
+    "cards": lambda count: ngettext("card would be created", "cards would be created", count),
+    "refused": lambda count: ngettext("row would be refused", "rows would be refused", count),
+}
 
 
 def register_import() -> None:
     """Have workers import what was uploaded."""
-    jobs.register_kind(KIND, step_of_import, title=_("Import"), counted=COUNTED, tidy=drop_staged)
+    jobs.register_kind(
+        KIND,
+        step_of_import,
+        title=_("Import"),
+        counted=COUNTED,
+        tried=TRIED,
+        tidy=drop_staged,
+    )
 
 
 @transaction.atomic

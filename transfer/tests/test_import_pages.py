@@ -78,7 +78,9 @@ def test_a_file_is_uploaded_tried_and_imported(desk, customer_list) -> None:
     assert not Customer.objects.exists()
     assert "this is what would happen" in page
     assert "gender must be one of: male, female" in page
-    assert "customers created" in desk.get(page_of(job, "begin")).content.decode()
+    assert "Columns left out: &lt;b&gt;bold." in page
+    assert "customers would be created" in page
+    assert "customers would be created" in desk.get(page_of(job, "begin")).content.decode()
     Worker().run(once=True)
     assert not Customer.objects.exists()
     desk.post(page_of(job, "begin"))
@@ -86,6 +88,9 @@ def test_a_file_is_uploaded_tried_and_imported(desk, customer_list) -> None:
 
     page = desk.get(url(job)).content.decode()
     assert "Import now" not in page
+    assert "customers created" in page
+    assert "would be" not in page
+    assert "Columns left out: &lt;b&gt;bold." in page
     assert list(Customer.objects.order_by("pk").values_list("first_name", flat=True)) == [
         "Élodie",
         "<script>alert(1)</script>",
