@@ -186,7 +186,7 @@ class PrivacyRequestAdmin(ScopedModelAdmin):
         """Return since when two months more are taken, and why."""
         if obj.extended_on is None:
             return str(_("no"))
-        return f"{date_format(obj.extended_on, 'j M Y')}: {obj.extension_reason or '-'}"
+        return f"{date_format(obj.extended_on, gettext('j M Y'))}: {obj.extension_reason or '-'}"
 
     @column(_("recorded"))
     def recorded(self, obj: PrivacyRequest) -> str:

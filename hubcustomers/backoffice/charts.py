@@ -7,10 +7,12 @@ as well; who does not see it has the sentence and the table.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext
 
 from hubcustomers.api.fields import plain_decimal
 
@@ -168,6 +170,11 @@ def ranking(title: str, headers: Sequence[str], rows: Sequence[tuple[str, Number
         ],
         empty=not rows,
     )
+
+
+def short_day(day: str) -> str:
+    """Return a day of ISO 8601 as a label of a chart, which has no room for its year."""
+    return date_format(date.fromisoformat(day), gettext("j M"))
 
 
 def _summary(series: Sequence[Series]) -> str:

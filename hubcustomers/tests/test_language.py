@@ -1,14 +1,19 @@
 """English and French pages; the API speaks English whoever asks."""
 
+import re
+from datetime import date
+
 from django.contrib.auth.models import User
 from django.test import Client as DjangoClient
 
 from accounts.models import Connection
 from conftest import HubClient
 from customers.models import Customer, CustomerList
+from desk.factories import request_of
+from hubcustomers.backoffice import figures
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.models import AuditEntry
-from hubcustomers.tests.desk import Desk, in_french, staff
+from hubcustomers.tests.desk import Desk, in_french, staff, url
 from loyalty.factories import LoyaltyCardFactory
 
 LISTS = "/admin/customers/customerlist/"
@@ -97,6 +102,20 @@ def test_none_and_one_are_singular_in_french(bistro: Connection, customer: Custo
         "commande",
         "événement",
     ]
+
+
+def test_days_are_written_as_the_language_does(bistro: Connection, customer: Customer) -> None:
+    desk = in_french(Desk(manager(bistro)))
+    months = "janv.|févr.|mars|avril|mai|juin|juil.|août|sept.|oct.|nov.|déc."
+    asked = request_of(bistro.account, extended_on=date(2026, 5, 2), extension_reason="complex")
+
+    desk.get("/admin/")
+    while figures.refresh_due():
+        pass
+    [ends] = [chart.ends for chart in desk.get("/admin/").context["charts"] if not chart.empty]
+
+    assert all(re.fullmatch(f"[0-9]+ ({months})", label) for label in ends)
+    assert "2 mai 2026" in desk.get(url(asked)).content.decode()
 
 
 def test_the_theme_speaks_french(bistro: Connection) -> None:
