@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from accounts import services, tokens
 from accounts.admin.forms import ConnectionForm
 from accounts.models import AccessToken, Connection, ConnectionUse
+from accounts.scopes import UNKNOWN_PERMISSION
 from accounts.wording import sentences
 from hubcustomers.backoffice import pages
 from hubcustomers.backoffice.asked_again import AsksBeforeAdding, asks_again
@@ -21,6 +22,7 @@ from hubcustomers.backoffice.display import button, column, local
 from hubcustomers.backoffice.filters import AccountFilter, LocationFilter
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.backoffice.refusals import Faults
+from hubcustomers.backoffice.retelling import register_sentences
 from hubcustomers.backoffice.scoping import ScopedModelAdmin
 
 # What a member may do with connections: none is ever edited or deleted.
@@ -356,3 +358,6 @@ def _named_token(request: HttpRequest, obj: Connection) -> AccessToken:
     if token is None:
         raise Http404
     return cast(AccessToken, token)
+
+
+register_sentences(UNKNOWN_PERMISSION)

@@ -1,19 +1,23 @@
 """English and French pages; the API speaks English whoever asks."""
 
+import html
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 
+import pytest
 from django.contrib.auth.models import User
 from django.test import Client as DjangoClient
 
 from accounts.models import Connection
+from callbacks.factories import EventFactory
+from callbacks.models import Callback, DeliveryAttempt, Event
 from conftest import HubClient
 from customers.models import Customer, CustomerList
 from desk.factories import request_of
 from hubcustomers.backoffice import figures
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.models import AuditEntry
-from hubcustomers.tests.desk import Desk, in_french, staff, url
+from hubcustomers.tests.desk import Desk, add_url, boss_desk, in_french, list_url, staff, url
 from loyalty.factories import LoyaltyCardFactory
 
 LISTS = "/admin/customers/customerlist/"
@@ -55,6 +59,60 @@ def test_a_refusal_in_a_form_is_french(bistro: Connection, customer: Customer) -
     page = desk.save(f"/admin/customers/customer/{customer.pk}/change/", latitude="95")
 
     assert "doit être compris entre -90 et 90" in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("ftp://example.com/", "doit commencer par http:// ou https://"),
+        ("http://[::]/", "adresse de type «\u00a0unspecified\u00a0» (::)"),
+        ("http://224.0.0.1/", "adresse de type «\u00a0multicast\u00a0» (224.0.0.1)"),
+    ],
+)
+def test_a_sentence_of_the_api_is_french_with_its_values(
+    address: str, sentence: str, bistro: Connection
+) -> None:
+    desk = in_french(Desk(manager(bistro)))
+
+    page = desk.save(add_url(Callback), connection=bistro.pk, url=address)
+
+    assert sentence in html.unescape(page.content.decode())
+
+
+def test_what_a_worker_kept_in_english_is_read_in_french(bistro: Connection) -> None:
+    event = EventFactory(connection=bistro)
+    for minutes, error in enumerate(
+        (
+            "the name example.com was not found",
+            "must not lead to a private address (10.0.0.1)",
+            "[Errno 111] Connection refused",
+        )
+    ):
+        DeliveryAttempt.objects.create(
+            account=event.account,
+            event=event,
+            started_at=datetime(2026, 5, 1, 12, minutes, tzinfo=UTC),
+            duration_ms=76,
+            error=error,
+        )
+    desk = in_french(Desk(manager(bistro)))
+
+    page = html.unescape(desk.get(url(event)).content.decode())
+
+    assert "le nom example.com est introuvable" in page
+    assert "«\u00a0private\u00a0» (10.0.0.1)" in page
+    assert "[Errno 111] Connection refused" in page
+    shown = desk.get(list_url(Event)).content.decode().replace("\u00a0", " ")
+    assert "aucune réponse, 76 ms" in shown
+
+
+def test_the_form_of_an_account_refuses_in_french(bistro: Connection) -> None:
+    desk = in_french(boss_desk())
+
+    page = desk.save(url(bistro.account), currency="eur", timezone="Paris")
+
+    assert "doit être composé de trois lettres majuscules" in page.content.decode()
+    assert "doit être un fuseau horaire" in page.content.decode()
 
 
 def test_a_constraint_refuses_in_french(bistro: Connection, customer_list: CustomerList) -> None:
