@@ -22,6 +22,7 @@ from transfer import uploaded
 from transfer.admin.exporting import send
 from transfer.admin.forms import ColumnsForm, UploadForm
 from transfer.admin.jobs import Button, Details, JobAdmin, counts_of, register_details
+from transfer.admin.reasons import reason_in_words
 from transfer.imports import Options, save_mapping, saved_mapping
 from transfer.mapping import UnusableMapping, map_columns
 from transfer.models import Job, RefusedRow, StagedRow, State
@@ -192,7 +193,10 @@ def details(model_admin: Any, request: HttpRequest, job: Job) -> Details:
         told.buttons.append(Button(_("Import now"), _page_of(job, "begin"), main=True))
     if may and job.state in (State.CHECKED, State.DONE, State.FAILED):
         rows = RefusedRow.objects.for_account(job.account_id).filter(job=job).order_by("line")
-        found = [list(row) for row in rows.values_list("line", "reason")[:_REFUSED_SHOWN]]
+        found = [
+            [line, reason_in_words(reason)]
+            for line, reason in rows.values_list("line", "reason")[:_REFUSED_SHOWN]
+        ]
         if found:
             link = Button(_("Refused rows as a file"), _page_of(job, "refused"))
             told.buttons.insert(0, link)
