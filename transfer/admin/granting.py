@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import translation
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -194,12 +195,15 @@ def _begin(
     # Another number than the page asks for is a slip; the right one may be out of date.
     if number == 0 or request.POST.get("count", str(number)) != str(number):
         return None, [("typed", _("This is not what has to be typed; nothing was done."))]
+    with translation.override("en"):
+        # Read later, by people of either language.
+        filters = shown.filters()
     what = grants.Grant(
         account_id=shown.account_id or 0,
         points=data["delta"],
         reason=data["reason"],
         card_name=data["card_name"],
-        filters=shown.filters(),
+        filters=filters,
     )
     made: list[Job] = []
 
@@ -262,7 +266,7 @@ def details_of_grant(model_admin: Any, request: HttpRequest, job: Job) -> Detail
         {
             "title": _("Who gets them"),
             "headers": [_("what"), _("chosen")],
-            "rows": asked + job.options["filters"],
+            "rows": asked + [[_(part) for part in row] for row in job.options["filters"]],
         }
     )
     voids = list(grants.voids_of(job).order_by("-pk"))

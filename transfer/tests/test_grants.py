@@ -11,7 +11,7 @@ from customers.factories import CustomerFactory, CustomerListFactory
 from customers.models import Customer, CustomerList
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.models import AuditEntry
-from hubcustomers.tests.desk import Desk, boss_desk, member_desk, staff, url
+from hubcustomers.tests.desk import Desk, boss_desk, in_french, member_desk, staff, url
 from loyalty.factories import LoyaltyCardFactory, post
 from loyalty.models import LoyaltyCard, LoyaltyOperation
 from transfer import grants, jobs
@@ -105,7 +105,15 @@ def test_what_was_searched_for_is_not_kept(desk: Desk, crowd: list[LoyaltyCard])
     job = begin(desk, 1, "q=secret.person@example.org")
 
     assert job.options["filters"] == [["search", "yes"]]
+    assert "recherche" not in desk.get(url(job)).content.decode()
+    assert "recherche" in in_french(desk).get(url(job)).content.decode()
     assert "secret" not in str(Job.objects.values())
+
+
+def test_who_grants_in_french_is_read_in_english(desk: Desk, crowd: list[LoyaltyCard]) -> None:
+    job = begin(in_french(desk), 10, "consent=email")
+
+    assert job.options["filters"] == [["consent", "To e-mail"]]
 
 
 @pytest.mark.parametrize(
