@@ -29,7 +29,7 @@ from customers.models import ANONYMISED_FIELDS, Customer, CustomerList
 from hubcustomers.api.fields import money
 from hubcustomers.backoffice import pages
 from hubcustomers.backoffice.asked_again import asks_again
-from hubcustomers.backoffice.display import button, cell, column, local
+from hubcustomers.backoffice.display import button, cell, column, local, named
 from hubcustomers.backoffice.filters import AccountFilter, CustomerListFilter
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.backoffice.scoping import EDIT, VIEW, ScopedModelAdmin
@@ -218,7 +218,7 @@ class CustomerAdmin(ScopedModelAdmin):
     def refs(self, obj: Customer) -> str:
         """Return what clients call the customer."""
         refs = obj.private_refs.select_related("client").order_by("client__name")
-        return ", ".join(f"{ref.client}: {ref.ref}" for ref in refs) or "-"
+        return ", ".join(named(ref.client, ref.ref) for ref in refs) or "-"
 
     def change_view(
         self,

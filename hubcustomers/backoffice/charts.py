@@ -15,6 +15,7 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext
 
 from hubcustomers.api.fields import plain_decimal
+from hubcustomers.backoffice.display import named
 
 Number = int | Decimal
 
@@ -97,7 +98,7 @@ def bars(title: str, what: str, labels: Sequence[str], series: Sequence[Series])
                     width=_svg(width),
                     height=_svg(height),
                     series=number + 1,
-                    title=f"{labels[place]}: {_text(value)} {one.title}".strip(),
+                    title=named(labels[place], f"{_text(value)} {one.title}".strip()),
                 )
             )
     return Chart(
@@ -178,7 +179,7 @@ def short_day(day: str) -> str:
 
 
 def _summary(series: Sequence[Series]) -> str:
-    totals = (f"{one.title}: {_text(sum(one.values, Decimal(0)))}" for one in series)
+    totals = (named(one.title, _text(sum(one.values, Decimal(0)))) for one in series)
     return ", ".join(totals)
 
 

@@ -49,6 +49,11 @@ def local(when: datetime | None, place: Any) -> str:
     return text.replace(" ", "\u00a0")
 
 
+def named(name: Any, value: Any) -> str:
+    """Return ``name: value``, with the space before the colon that French has."""
+    return gettext("%(name)s: %(value)s") % {"name": name, "value": value}
+
+
 def short(text: str) -> str:
     """Return the text, cut where a column would burst."""
     return Truncator(text).chars(60)

@@ -111,8 +111,10 @@ def test_what_was_searched_for_is_not_kept(desk: Desk, crowd: list[LoyaltyCard])
 
 
 def test_who_grants_in_french_is_read_in_english(desk: Desk, crowd: list[LoyaltyCard]) -> None:
-    job = begin(in_french(desk), 10, "consent=email")
+    shown = in_french(desk).get(f"{PAGE}?consent=email").content.decode()
+    job = begin(desk, 10, "consent=email")
 
+    assert "Consentement\u00a0: " in shown
     assert job.options["filters"] == [["consent", "To e-mail"]]
 
 
