@@ -18,7 +18,7 @@ from transfer.jobs import Worker
 
 
 def focused(page: Page, what: str) -> None:
-    page.wait_for_function(f"document.activeElement.matches('{what}')")
+    page.wait_for_function(f"document.activeElement?.matches('{what}')")
 
 
 def test_a_card_is_scanned_points_are_typed_and_the_next_card_is_scanned(
