@@ -176,6 +176,18 @@ def test_days_are_written_as_the_language_does(bistro: Connection, customer: Cus
     assert "2 mai 2026" in desk.get(url(asked)).content.decode()
 
 
+def test_fields_are_called_as_people_call_them(bistro: Connection, customer: Customer) -> None:
+    desk = Desk(manager(bistro))
+
+    def labels() -> set[str]:
+        found = re.findall(r"<label[^>]*>\s*([^<]+?)\s*<", desk.get(url(customer)).content.decode())
+        return {html.unescape(label) for label in found}
+
+    assert {"E-mail", "E-mail marketing", "SMS marketing", "State or region"} <= labels()
+    in_french(desk)
+    assert {"E-mail", "Marketing par e-mail", "Marketing par SMS", "Région"} <= labels()
+
+
 def test_the_theme_speaks_french(bistro: Connection) -> None:
     page = in_french(Desk(manager(bistro))).get(LISTS).content.decode()
 
