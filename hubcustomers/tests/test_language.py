@@ -115,6 +115,21 @@ def test_the_form_of_an_account_refuses_in_french(bistro: Connection) -> None:
     assert "doit être un fuseau horaire" in page.content.decode()
 
 
+def test_the_titles_of_pages_fit_every_name(bistro: Connection) -> None:
+    desk = in_french(boss_desk())
+
+    def title(path: str) -> str:
+        page = desk.get(path).content.decode().replace("\u00a0", " ")
+        return re.search("<title>\\s*(.*?)\\s*</title>", page, re.DOTALL)[1]
+
+    location = bistro.location
+    assert title(list_url(type(location))) == "Établissements | hubcustomers"
+    assert title(add_url(type(location))) == "Ajout : établissement | hubcustomers"
+    assert title(url(location)).endswith("| Modification : établissement | hubcustomers")
+    assert title(add_url(User)) == "Ajout : utilisateur | hubcustomers"
+    assert title(list_url(User)) == "Utilisateurs | hubcustomers"
+
+
 def test_a_constraint_refuses_in_french(bistro: Connection, customer_list: CustomerList) -> None:
     desk = in_french(Desk(manager(bistro)))
     path = f"{LISTS}add/"
