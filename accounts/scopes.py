@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from typing import Self
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_noop
 
 _SCOPE = re.compile(r"(location|account)\[([^\[\]]*)\]")
 _PERMISSION = re.compile(r"([a-z][a-z_]*)\.(read|write)")
+
+
+UNKNOWN_PERMISSION = gettext_noop("has a permission that is not understood: {permission}")
 
 
 class ScopeError(ValueError):
@@ -32,13 +36,15 @@ class Scope:
         """
         match = _SCOPE.fullmatch(text.replace(" ", ""))
         if match is None:
-            raise ScopeError("must look like location[orders.write,all_customer_lists.write]")
+            raise ScopeError(
+                gettext_noop("must look like location[orders.write,all_customer_lists.write]")
+            )
         permissions = [part for part in match[2].split(",") if part]
         for permission in permissions:
             if not _PERMISSION.fullmatch(permission):
-                raise ScopeError(f"has a permission that is not understood: {permission}")
+                raise ScopeError(UNKNOWN_PERMISSION.format(permission=permission))
         if not permissions:
-            raise ScopeError("must grant at least one permission")
+            raise ScopeError(gettext_noop("must grant at least one permission"))
         return cls(match[1], frozenset(permissions))
 
     def allows(self, resource: str, *, write: bool) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from hubcustomers.exceptions import DomainError
 
@@ -66,6 +67,14 @@ _NETWORKS = [(ip_network(text), kind) for text, kind in _KINDS.items()]
 _GLOBAL_IPV6 = ip_network("2000::/3")
 
 
+# What is said of a URL or of a name, with values in it.
+_A_KIND = gettext_noop("must not lead to a {kind} address ({address})")
+_AN_KIND = gettext_noop("must not lead to an {kind} address ({address})")
+_NOT_FOUND = gettext_noop("the name {host} was not found")
+_NOT_IN_TIME = gettext_noop("no address of {host} was found in time")
+SENTENCES = (_A_KIND, _AN_KIND, _NOT_FOUND, _NOT_IN_TIME)
+
+
 class UrlRefused(DomainError):
     """Nothing may be sent to this URL; the message goes on a sentence about it."""
 
@@ -110,20 +119,20 @@ def read_url(url: str) -> Target:
         UrlRefused: Not http or https, with credentials, or not readable as a URL.
     """
     if _STRANGE.search(url):
-        raise UrlRefused("contains characters that no URL has")
+        raise UrlRefused(gettext_noop("contains characters that no URL has"))
     try:
         parts = urlsplit(url)
         port = parts.port
         # Digits of other scripts become those of ASCII here, as they would when resolved.
         host = (parts.hostname or "").encode("idna").decode("ascii").lower()
     except ValueError as error:
-        raise UrlRefused("cannot be read as a URL") from error
+        raise UrlRefused(gettext_noop("cannot be read as a URL")) from error
     if parts.scheme not in _PORTS:
-        raise UrlRefused("must begin with http:// or https://")
+        raise UrlRefused(gettext_noop("must begin with http:// or https://"))
     if "@" in parts.netloc:
-        raise UrlRefused("must not contain a user name or password")
+        raise UrlRefused(gettext_noop("must not contain a user name or password"))
     if not _HOST.fullmatch(host) or port == 0:
-        raise UrlRefused("cannot be read as a URL")
+        raise UrlRefused(gettext_noop("cannot be read as a URL"))
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
     query = quote(parts.query, safe="/%:@!$&'()*+,;=~?")
     return Target(
@@ -170,8 +179,8 @@ def find_addresses(target: Target, *, seconds: float) -> list[Address]:
 def _judge(address: str) -> None:
     kind = kind_of(address)
     if kind is not None:
-        article = "an" if kind[0] in "aeiouI" else "a"
-        raise UrlRefused(f"must not lead to {article} {kind} address ({address})")
+        sentence = _AN_KIND if kind[0] in "aeiouI" else _A_KIND
+        raise UrlRefused(sentence.format(kind=kind, address=address))
 
 
 class _Lookup:
@@ -199,9 +208,9 @@ class _Lookup:
             self._thread.start()
             self._thread.join(seconds)
         if self._error is not None:
-            raise NameNotFound(f"the name {self._asked[0]} was not found") from self._error
+            raise NameNotFound(_NOT_FOUND.format(host=self._asked[0])) from self._error
         if not self._found:
-            raise NameNotFound(f"no address of {self._asked[0]} was found in time")
+            raise NameNotFound(_NOT_IN_TIME.format(host=self._asked[0]))
         return self._found
 
     def _is_number(self) -> bool:

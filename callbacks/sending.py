@@ -18,6 +18,7 @@ from typing import Any
 
 import certifi
 from django.conf import settings
+from django.utils.translation import gettext_noop
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
@@ -27,6 +28,10 @@ SIGNATURE_HEADER = "X-HubRise-Hmac-SHA256"
 USER_AGENT = "hubcustomers"
 MAX_ANSWER_BYTES = 64 * 1024
 _LONGEST_ERROR = 255
+_TOO_LATE = gettext_noop("no answer within {seconds} seconds")
+_NO_ADDRESS = gettext_noop("{host} has no address")
+# What is said of a try, with values in it.
+SENTENCES = (_TOO_LATE, _NO_ADDRESS)
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ class Delivery:
         begin = time.monotonic()
         seconds = settings.CALLBACK_DEADLINE_SECONDS
         self.deadline = begin + seconds
-        too_late = f"no answer within {seconds:g} seconds"
+        too_late = _TOO_LATE.format(seconds=f"{seconds:g}")
         watch = threading.Timer(seconds, self._end, [too_late])
         watch.daemon = True
         watch.start()
@@ -100,7 +105,7 @@ class Delivery:
     def cut(self) -> None:
         """End it now, because the hub stops."""
         self._was_stopped = True
-        self._end("the hub was stopped")
+        self._end(gettext_noop("the hub was stopped"))
 
     def _exchange(self) -> int:
         target = read_url(self.url)
@@ -118,7 +123,7 @@ class Delivery:
 
     def _connect(self, target: Any) -> socket.socket:
         """Return a socket connected to one of the addresses just judged."""
-        failure: Exception = NameNotFound(f"{target.host} has no address")
+        failure: Exception = NameNotFound(_NO_ADDRESS.format(host=target.host))
         for family, address in find_addresses(target, seconds=self._time_left()):
             sock = socket.socket(family, socket.SOCK_STREAM)
             try:
@@ -136,7 +141,7 @@ class Delivery:
     def _time_left(self) -> float:
         left = self.deadline - time.monotonic()
         if self._cut is not None or left <= 0:
-            raise TimeoutError(self._cut or "no time was left")
+            raise TimeoutError(self._cut or gettext_noop("no time was left"))
         return left
 
     # --- the watch: it holds the same line by another handle, which TLS does not take away
@@ -166,7 +171,7 @@ class Delivery:
 
 def _in_words(failure: Exception) -> str:
     if isinstance(failure, http.client.BadStatusLine):
-        return "the answer is not HTTP"
+        return gettext_noop("the answer is not HTTP")
     # What a receiver sends may be anything.
     words = str(failure).encode("ascii", "backslashreplace").decode()
     printable = "".join(character if character.isprintable() else " " for character in words)
@@ -221,7 +226,7 @@ class _ShortResponse(http.client.HTTPResponse):
         """Read status and headers; the library takes an end among them for theirs."""
         super().begin()
         if self._allowance.has_ended:
-            raise http.client.HTTPException("the answer ended before its headers did")
+            raise http.client.HTTPException(gettext_noop("the answer ended before its headers did"))
 
 
 class _Plain(HTTPConnection):

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
 
 from accounts.models import Connection
 from callbacks.claims import free_next
@@ -144,7 +145,7 @@ def send_test_event(connection: Connection) -> Outcome:
     own = Callback.objects.for_account(connection.account_id).filter(connection=connection)
     url = own.values_list("url", flat=True).first()
     if url is None:
-        raise NoUrl("This connection has no callback URL.")
+        raise NoUrl(gettext_noop("This connection has no callback URL."))
     body: dict[str, Any] = {
         "id": "test",
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),

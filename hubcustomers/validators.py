@@ -4,6 +4,7 @@ import re
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from hubcustomers.countries import COUNTRY_CODES
 
@@ -11,13 +12,13 @@ from hubcustomers.countries import COUNTRY_CODES
 def validate_currency(value: str) -> None:
     """Refuse what is not three capital letters."""
     if not re.fullmatch(r"[A-Z]{3}", value):
-        raise ValidationError("must be three capital letters, like EUR")
+        raise ValidationError(_("must be three capital letters, like EUR"))
 
 
 def validate_country(value: str) -> None:
     """Refuse what is not a country code of ISO 3166-1."""
     if value not in COUNTRY_CODES:
-        raise ValidationError("must be a two-letter country code, like FR")
+        raise ValidationError(_("must be a two-letter country code, like FR"))
 
 
 def validate_time_zone(value: str) -> None:
@@ -26,4 +27,4 @@ def validate_time_zone(value: str) -> None:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError) as error:
         # An unknown name is a KeyError; odd ones end as the other two.
-        raise ValidationError("must be a time zone, like Europe/Paris") from error
+        raise ValidationError(_("must be a time zone, like Europe/Paris")) from error

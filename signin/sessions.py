@@ -56,10 +56,14 @@ def note_start(sender: Any, request: HttpRequest, user: Any, **kwargs: Any) -> N
 
 def is_over(session: Any) -> bool:
     """Return whether nobody worked with it for too long, or it is too old by itself."""
-    now = time.time()
-    idle = now - session.get(_SEEN_AT, 0)
-    age = now - session.get(_STARTED_AT, 0)
-    return idle >= settings.SESSION_IDLE_SECONDS or age >= settings.SESSION_COOKIE_AGE
+    age = time.time() - session.get(_STARTED_AT, 0)
+    return was_left(session) or age >= settings.SESSION_COOKIE_AGE
+
+
+def was_left(session: Any) -> bool:
+    """Return whether nobody worked with it for too long."""
+    idle: float = time.time() - session.get(_SEEN_AT, 0)
+    return idle >= settings.SESSION_IDLE_SECONDS
 
 
 class SessionLimitsMiddleware:
@@ -75,8 +79,11 @@ class SessionLimitsMiddleware:
         if settings.SESSION_COOKIE_NAME in request.COOKIES and SESSION_KEY in request.session:
             by_itself = "HX-Request" in request.headers
             if is_over(request.session):
+                text = _("You were signed out because you had signed in long ago.")
+                if was_left(request.session):
+                    text = _("You were signed out because you were away for long.")
                 logout(request)
-                messages.info(request, _("You were signed out because you were away for long."))
+                messages.info(request, text)
                 if by_itself:
                     # The whole page is loaded again, and leads to the login.
                     return HttpResponse(headers={"HX-Refresh": "true"})

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from hubcustomers.backoffice import audit
 from hubcustomers.backoffice.asked_again import note_confirmed
@@ -96,7 +97,11 @@ def sign_in(request: HttpRequest, user: User, target: str, *, proven: bool = Fal
 def _warn_of_few_codes(request: HttpRequest, user: User) -> None:
     left = factors.codes_left(user)
     if left < 3:
-        text = _("You have %(left)d recovery codes left. Make new ones under “Your security”.")
+        text = ngettext(
+            "You have %(left)d recovery code left. Make new ones under “Your security”.",
+            "You have %(left)d recovery codes left. Make new ones under “Your security”.",
+            left,
+        )
         messages.warning(request, text % {"left": left})
 
 

@@ -12,6 +12,7 @@ from django.core.exceptions import EmptyResultSet, ValidationError
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from loyalty import ledger
 from loyalty.ledger import Movement
@@ -24,14 +25,22 @@ GRANT, VOID = "grant", "void_grant"
 BATCH_CARDS, BATCH_CARDS_HEARD = 1000, 100
 # Grants of these states have an end, so that they can be voided.
 ENDED = (State.DONE, State.CANCELLED, State.FAILED)
-COUNTED = {
-    "granted": _("cards got the points"),
-    "refused": _("cards could not take them"),
-    "gone": _("cards were gone, or joined into others"),
+COUNTED: jobs.Counted = {
+    "granted": lambda count: ngettext("card got the points", "cards got the points", count),
+    "refused": lambda count: ngettext(
+        "card could not take them", "cards could not take them", count
+    ),
+    "gone": lambda count: ngettext(
+        "card was gone, or joined into another", "cards were gone, or joined into others", count
+    ),
 }
-COUNTED_VOIDS = {
-    "voided": _("operations voided"),
-    "skipped": _("operations left: voided before, or the card could not take it"),
+COUNTED_VOIDS: jobs.Counted = {
+    "voided": lambda count: ngettext("operation voided", "operations voided", count),
+    "skipped": lambda count: ngettext(
+        "operation left: voided before, or the card could not take it",
+        "operations left: voided before, or the card could not take it",
+        count,
+    ),
 }
 
 
@@ -97,7 +106,12 @@ def start(cards: QuerySet[Any], grant: Grant, *, expected: int, user: Any) -> Jo
     )
     job.total = _write_down(job, cards)
     if job.total != expected:
-        raise ValidationError(_("There are %d cards now. Look again before you grant.") % job.total)
+        text = ngettext(
+            "There is %d card now. Look again before you grant.",
+            "There are %d cards now. Look again before you grant.",
+            job.total,
+        )
+        raise ValidationError(text % job.total)
     job.save(update_fields=["total"])
     jobs.start(job)
     return job

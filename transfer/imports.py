@@ -95,6 +95,11 @@ class Options:
         return cls(**{**kept, "layout": Layout(**kept["layout"])})
 
     @property
+    def left_out(self) -> list[str]:
+        """Return the columns that nothing is taken from."""
+        return [column for column, field in self.fields.items() if not field]
+
+    @property
     def batch_rows(self) -> int:
         """Return how many rows one transaction takes."""
         return BATCH_ROWS_WITH_EVENTS if self.events else BATCH_ROWS

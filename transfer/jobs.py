@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 # Does one step of the job; True while there is more to do.
 Step = Callable[[Job], bool]
+# How a count reads behind its number, like "customers created".
+Counted = Mapping[str, Callable[[int], str]]
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,15 @@ class Kind:
         step: Does one step.
         title: What such a job is called, like "Import".
         counted: How the names in ``counts`` read, in the order of the page.
+        tried: The same of a job that only tries, which has ``dry_run`` among its options.
         tidy: Deletes what the job needed only while it ran; called when it ends badly.
         officers: Whether privacy officers may cancel such jobs; managers may cancel any.
     """
 
     step: Step
     title: str | Promise
-    counted: Mapping[str, str | Promise] = field(default_factory=dict)
+    counted: Counted = field(default_factory=dict)
+    tried: Counted = field(default_factory=dict)
     tidy: Callable[[Job], None] | None = None
     officers: bool = False
 
@@ -66,12 +70,13 @@ def register_kind(
     step: Step,
     *,
     title: str | Promise = "",
-    counted: Mapping[str, str | Promise] | None = None,
+    counted: Counted | None = None,
+    tried: Counted | None = None,
     tidy: Callable[[Job], None] | None = None,
     officers: bool = False,
 ) -> None:
     """Have the function do the jobs of this kind; ``Kind`` tells the rest."""
-    _kinds[name] = Kind(step, title or name, counted or {}, tidy, officers)
+    _kinds[name] = Kind(step, title or name, counted or {}, tried or {}, tidy, officers)
 
 
 def title_of(job: Job) -> str:
@@ -80,10 +85,12 @@ def title_of(job: Job) -> str:
     return job.kind if kind is None else str(kind.title)
 
 
-def counted_by(job: Job) -> Mapping[str, str | Promise]:
+def counted_by(job: Job) -> Counted:
     """Return how the names in its counts read."""
     kind = _kinds.get(job.kind)
-    return {} if kind is None else kind.counted
+    if kind is None:
+        return {}
+    return kind.tried if job.options.get("dry_run") else kind.counted
 
 
 def is_for_officers(job: Job) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from customers.models import CustomerList
 from hubcustomers import exact_json
@@ -22,18 +23,36 @@ KIND = "import"
 # Not at work: what was asked of it can still be changed.
 OPEN_TO_CHANGES = (State.DRAFT, State.CHECKED)
 CLOSED = _("The import is at work already, or over.")
-COUNTED = {
-    "created": _("customers created"),
-    "updated": _("customers updated"),
-    "skipped": _("rows skipped"),
-    "cards": _("cards created"),
-    "refused": _("rows refused"),
+COUNTED: jobs.Counted = {
+    "created": lambda count: ngettext("customer created", "customers created", count),
+    "updated": lambda count: ngettext("customer updated", "customers updated", count),
+    "skipped": lambda count: ngettext("row skipped", "rows skipped", count),
+    "cards": lambda count: ngettext("card created", "cards created", count),
+    "refused": lambda count: ngettext("row refused", "rows refused", count),
+}
+TRIED: jobs.Counted = {
+    "created": lambda count: ngettext(
+        "customer would be created", "customers would be created", count
+    ),
+    "updated": lambda count: ngettext(
+        "customer would be updated", "customers would be updated", count
+    ),
+    "skipped": lambda count: ngettext("row would be skipped", "rows would be skipped", count),
+    "cards": lambda count: ngettext("card would be created", "cards would be created", count),
+    "refused": lambda count: ngettext("row would be refused", "rows would be refused", count),
 }
 
 
 def register_import() -> None:
     """Have workers import what was uploaded."""
-    jobs.register_kind(KIND, step_of_import, title=_("Import"), counted=COUNTED, tidy=drop_staged)
+    jobs.register_kind(
+        KIND,
+        step_of_import,
+        title=_("Import"),
+        counted=COUNTED,
+        tried=TRIED,
+        tidy=drop_staged,
+    )
 
 
 @transaction.atomic

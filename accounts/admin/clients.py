@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import services
@@ -87,6 +87,7 @@ class ClientAdmin(AsksBeforeAdding, ScopedModelAdmin):
                 secrets = {gettext("Client id"): obj.client_id, gettext("Client secret"): made[-1]}
                 title = gettext("The new client secret")
                 return pages.secret(self, request, obj, title=title, secrets=secrets)
+        connections = Connection.objects.filter(client=obj).count()
         asked = pages.Confirmation(
             title=gettext("Give this client another secret"),
             text=gettext(
@@ -97,7 +98,7 @@ class ClientAdmin(AsksBeforeAdding, ScopedModelAdmin):
                 "ready to put it into the application."
             ),
             button=gettext("Make the new secret"),
-            counts=[(gettext("connections"), Connection.objects.filter(client=obj).count())],
+            counts=[(ngettext("connection", "connections", connections), connections)],
             write=write,
             done="",
         )

@@ -9,11 +9,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import services, tokens
 from accounts.admin.forms import ConnectionForm
 from accounts.models import AccessToken, Connection, ConnectionUse
+from accounts.scopes import UNKNOWN_PERMISSION
 from accounts.wording import sentences
 from hubcustomers.backoffice import pages
 from hubcustomers.backoffice.asked_again import AsksBeforeAdding, asks_again
@@ -21,6 +22,7 @@ from hubcustomers.backoffice.display import button, column, local
 from hubcustomers.backoffice.filters import AccountFilter, LocationFilter
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.backoffice.refusals import Faults
+from hubcustomers.backoffice.retelling import register_sentences
 from hubcustomers.backoffice.scoping import ScopedModelAdmin
 
 # What a member may do with connections: none is ever edited or deleted.
@@ -265,6 +267,7 @@ class ConnectionAdmin(AsksBeforeAdding, ScopedModelAdmin):
         live = AccessToken.objects.for_account(obj.account_id).filter(
             connection=obj, revoked_at=None
         )
+        count = live.count()
         asked = pages.Confirmation(
             title=_("Revoke all tokens"),
             text=_(
@@ -272,7 +275,7 @@ class ConnectionAdmin(AsksBeforeAdding, ScopedModelAdmin):
                 "a new one."
             ),
             button=_("Revoke"),
-            counts=[(_("tokens that work now"), live.count())],
+            counts=[(ngettext("token that works now", "tokens that work now", count), count)],
             write=lambda: self._revoke(request, obj),
             done=_("All tokens are revoked."),
         )
@@ -355,3 +358,6 @@ def _named_token(request: HttpRequest, obj: Connection) -> AccessToken:
     if token is None:
         raise Http404
     return cast(AccessToken, token)
+
+
+register_sentences(UNKNOWN_PERMISSION)

@@ -19,6 +19,7 @@ from hubcustomers.backoffice import pages
 from hubcustomers.backoffice.display import button, change_url, column, link, local, short
 from hubcustomers.backoffice.filters import AccountFilter
 from hubcustomers.backoffice.reach import Role
+from hubcustomers.backoffice.retelling import retold
 from hubcustomers.backoffice.scoping import EDIT, VIEW, ScopedModelAdmin
 
 # Waiting events are counted to here.
@@ -168,7 +169,7 @@ class CallbackAdmin(ScopedModelAdmin):
             try:
                 outcome = services.send_test_event(obj.connection)
             except services.NoUrl as error:
-                self.message_user(request, str(error), messages.ERROR)
+                self.message_user(request, retold(str(error)), messages.ERROR)
             else:
                 level = messages.SUCCESS if outcome.is_acknowledgement else messages.ERROR
                 self.message_user(request, _told(outcome), level)
@@ -203,6 +204,7 @@ class CallbackAdmin(ScopedModelAdmin):
             told = ngettext("%d event is due now.", "%d events are due now.", count) % count
             self.message_user(request, told, messages.SUCCESS if count else messages.WARNING)
             return HttpResponseRedirect(change_url(obj))
+        given_up = services.given_up_for(obj.connection).count()
         asked = pages.Confirmation(
             title=str(_("Send all given-up events of this connection again")),
             text=str(
@@ -213,7 +215,7 @@ class CallbackAdmin(ScopedModelAdmin):
                 )
             ),
             button=str(_("Send them again")),
-            counts=[(str(_("events given up")), services.given_up_for(obj.connection).count())],
+            counts=[(ngettext("event given up", "events given up", given_up), given_up)],
             write=lambda: None,
             done="",
         )
@@ -237,7 +239,7 @@ def _told(outcome: Outcome) -> str:
     if outcome.status is None:
         return str(
             _("No answer after %(ms)s ms: %(reason)s")
-            % {"ms": milliseconds, "reason": outcome.error}
+            % {"ms": milliseconds, "reason": retold(outcome.error or "")}
         )
     return str(
         _("The receiver answered %(status)s after %(ms)s ms.")

@@ -10,13 +10,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from callbacks import services
+from callbacks import addresses, sending, services
 from callbacks.models import UNDONE, DeliveryAttempt, Event
 from hubcustomers import exact_json
 from hubcustomers.backoffice import audit, pages
 from hubcustomers.backoffice.display import button, change_url, column, link, local
 from hubcustomers.backoffice.filters import AccountFilter, RelatedFilter
 from hubcustomers.backoffice.reach import Role
+from hubcustomers.backoffice.retelling import register_sentences, retold
 from hubcustomers.backoffice.scoping import VIEW, ScopedModelAdmin
 from hubcustomers.backoffice.workers import ShowsWorker
 from hubcustomers.public_ids import (
@@ -185,7 +186,8 @@ class EventAdmin(ShowsWorker, ScopedModelAdmin):
         """Return the last answer and how long it took."""
         if obj.last_ms is None:
             return "-"
-        return f"{obj.last_status or _('no answer')}, {obj.last_ms} ms".replace(" ", "\u00a0")
+        status = obj.last_status or _("no answer")
+        return f"{status}, {obj.last_ms} ms".replace(" ", "\u00a0")
 
     @column(_("next try"))
     def next_try(self, obj: Event) -> str:
@@ -304,7 +306,7 @@ def _attempt_table(event: Event) -> dict[str, Any]:
     rows = [
         [
             local(attempt.started_at, _place(event)),
-            str(attempt.status or attempt.error or "-"),
+            str(attempt.status or retold(attempt.error or "-")),
             f"{attempt.duration_ms} ms",
         ]
         for attempt in attempts.order_by("-started_at")[:50]
@@ -324,3 +326,6 @@ def shown_states(event: Event) -> list[tuple[str, str]]:
 def _indented(state: Any) -> str:
     plain = orjson.loads(exact_json.dumps(state))
     return orjson.dumps(plain, option=orjson.OPT_INDENT_2).decode()
+
+
+register_sentences(*addresses.SENTENCES, *sending.SENTENCES)

@@ -7,13 +7,13 @@ from typing import Any
 from django.db import connection
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.formats import date_format, number_format
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from callbacks.models import Event
 from hubcustomers.backoffice.attention import Line, register_attention
-from hubcustomers.backoffice.charts import Series, bars
+from hubcustomers.backoffice.charts import Series, bars, short_day
 from hubcustomers.backoffice.figures import register_figures
 from hubcustomers.backoffice.home import Panel, Tile, may, register_panel
 
@@ -54,7 +54,7 @@ def present(request: HttpRequest, account: Any, counted: dict[str, Any]) -> Pane
         return Panel()
     if not counted:
         return Panel(tiles=[Tile(_("Failed callbacks"), "…", _given_up_url(account))])
-    labels = [date_format(date.fromisoformat(day), "j M") for day, _fine, _bad in counted["days"]]
+    labels = [short_day(day) for day, _fine, _bad in counted["days"]]
     series = [
         Series(_("delivered"), [fine for _day, fine, _bad in counted["days"]]),
         Series(_("failed attempts"), [bad for _day, _fine, bad in counted["days"]]),

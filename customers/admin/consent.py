@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from customers import consent
 from customers.admin.filters import ChoiceFilter, Choices
 from customers.models import ConsentChange
-from hubcustomers.backoffice.display import column, link, local, short
+from hubcustomers.backoffice.display import column, link, local, named, short
 from hubcustomers.backoffice.filters import AccountFilter
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.backoffice.scoping import VIEW, ScopedModelAdmin
@@ -104,7 +104,7 @@ class ConsentChangeAdmin(ScopedModelAdmin):
     def origin(self, obj: ConsentChange) -> str:
         """Return the kind of source and its name."""
         kind = str(consent.WORDS.get(obj.source, _("nobody said")))
-        return short(f"{kind}: {obj.source_name}" if obj.source_name else kind)
+        return short(named(kind, obj.source_name) if obj.source_name else kind)
 
     def search(self, request: HttpRequest, term: str) -> Q:
         """Return the condition: the customer's id."""

@@ -8,6 +8,7 @@ from django.db.models import BooleanField, Case, Field, Q, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from callbacks.models import Event
@@ -28,7 +29,7 @@ from customers.models import ANONYMISED_FIELDS, Customer, CustomerList
 from hubcustomers.api.fields import money
 from hubcustomers.backoffice import pages
 from hubcustomers.backoffice.asked_again import asks_again
-from hubcustomers.backoffice.display import button, cell, change_url, column, local
+from hubcustomers.backoffice.display import button, cell, change_url, column, local, named
 from hubcustomers.backoffice.filters import AccountFilter, CustomerListFilter
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.backoffice.scoping import EDIT, VIEW, ScopedModelAdmin
@@ -38,7 +39,7 @@ from hubcustomers.public_ids import customer_ids
 # What a user without the right "read" sees masked.
 _MASKED = {"email": "masked_email", "phone": "masked_phone"}
 # Buttons that are of no use once the customer is anonymised.
-_BEFORE_ERASURE = ("reveal", "anonymise", "erase")
+_BEFORE_ERASURE = ("reveal", "anonymise", "erase", "merge")
 # The page of a customer: groups of lines of fields.
 _LINES = (
     (
@@ -217,7 +218,7 @@ class CustomerAdmin(ScopedModelAdmin):
     def refs(self, obj: Customer) -> str:
         """Return what clients call the customer."""
         refs = obj.private_refs.select_related("client").order_by("client__name")
-        return ", ".join(f"{ref.client}: {ref.ref}" for ref in refs) or "-"
+        return ", ".join(named(ref.client, ref.ref) for ref in refs) or "-"
 
     def change_view(
         self,
@@ -386,8 +387,9 @@ def _counts_of_customer(customer: Customer) -> list[tuple[str, int]]:
     events = Event.objects.for_account(customer.account_id).filter(
         resource_type="customer", resource_id=customer.pk
     )
+    orders, told = related.orders.count(), events.count()
     return [
         *card_counts(related.loyalty_cards),
-        (str(_("orders")), related.orders.count()),
-        (str(_("events")), events.count()),
+        (ngettext("order", "orders", orders), orders),
+        (ngettext("event", "events", told), told),
     ]

@@ -6,11 +6,11 @@ from typing import Any
 from django.db import connection
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.formats import date_format, number_format
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from customers.models import Customer
-from hubcustomers.backoffice.charts import Series, bars
+from hubcustomers.backoffice.charts import Series, bars, short_day
 from hubcustomers.backoffice.figures import register_figures
 from hubcustomers.backoffice.home import Panel, Tile, may, register_panel
 
@@ -53,7 +53,7 @@ def present(request: HttpRequest, account: Any, counted: dict[str, Any]) -> Pane
     every = f"{reverse('admin:customers_customer_changelist')}?account={account.pk}"
     if not counted:
         return Panel(tiles=[Tile(_("Customers"), "…", every), Tile(_("New in 7 days"), "…")])
-    labels = [date_format(date.fromisoformat(day), "j M") for day, _made in counted["days"]]
+    labels = [short_day(day) for day, _made in counted["days"]]
     made = Series(_("new customers"), [number for _day, number in counted["days"]])
     return Panel(
         tiles=[

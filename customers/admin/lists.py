@@ -7,6 +7,7 @@ from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from customers import services
 from customers.admin.forms import (
@@ -145,9 +146,10 @@ def card_counts(cards: Any) -> list[tuple[str, int]]:
     """Return how many cards and operations there are, each with its name."""
     # Operations are numbered from 1 without a gap, so the last numbers add up to their count.
     found = cards.aggregate(cards=Count("pk"), operations=Sum("last_sequence"))
+    count, operations = found["cards"], found["operations"] or 0
     return [
-        (str(_("loyalty cards")), found["cards"]),
-        (str(_("operations")), found["operations"] or 0),
+        (ngettext("loyalty card", "loyalty cards", count), count),
+        (ngettext("operation", "operations", operations), operations),
     ]
 
 
@@ -156,4 +158,4 @@ def _counts_of_list(customer_list: CustomerList) -> list[tuple[str, int]]:
     count = customers.filter(customer_list=customer_list).count()
     # The reverse relation: customers know nothing of loyalty.
     cards: Any = customer_list.loyalty_cards
-    return [(str(_("customers")), count), *card_counts(cards)]
+    return [(ngettext("customer", "customers", count), count), *card_counts(cards)]

@@ -7,6 +7,7 @@ from django.contrib.admin.utils import unquote
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from desk.labels import label_of
 from desk.privacy.models import ErasureCertificate
@@ -59,7 +60,8 @@ class ErasureCertificateAdmin(ScopedModelAdmin):
         """Return whether anything was found."""
         if not obj.found:
             return "clean", str(_("nothing found"))
-        return "found", str(_("found in %d places") % sum(obj.found.values()))
+        places = sum(obj.found.values())
+        return "found", ngettext("found in %d place", "found in %d places", places) % places
 
     def search(self, request: HttpRequest, term: str) -> Q:
         """Return the condition: the customer's id."""

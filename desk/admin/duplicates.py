@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin import site
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -12,10 +13,11 @@ from customers.admin.lists import place_of
 from customers.models import Customer, CustomerList
 from desk.admin.merging import compare_link, reasons_in_words
 from desk.merging.duplicates import pairs_of_list
-from desk.merging.searching import latest_search, queue_search
+from desk.merging.searching import KIND, latest_search, queue_search
 from hubcustomers.backoffice import pages
 from hubcustomers.backoffice.display import button, change_url, link, local
-from transfer.models import ACTIVE, State
+from transfer.admin.jobs import Button, Details, register_details
+from transfer.models import ACTIVE, Job, State
 
 _PAGE = 50
 
@@ -64,3 +66,16 @@ def _table(pairs: list[Any]) -> dict[str, Any]:
             for pair in pairs
         ],
     }
+
+
+def describe_search(model_admin: Any, request: HttpRequest, job: Job) -> Details:
+    """Lead from the page of a search that is done to the pairs, for who may see them."""
+    lists: Any = site.get_model_admin(CustomerList)
+    told = Details()
+    if job.state == State.DONE and lists.may(request, "merge", job.customer_list):
+        pairs = reverse("admin:customers_customerlist_duplicates", args=[job.customer_list_id])
+        told.buttons.append(Button(_("Possible duplicates"), pairs, main=True))
+    return told
+
+
+register_details(KIND, describe_search)

@@ -1,5 +1,6 @@
 """Erasure with proof: the page that anonymises and has the whole database searched afterwards."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -31,6 +32,7 @@ def erase(model_admin: Any, request: HttpRequest, object_id: str) -> HttpRespons
             " certificate without personal data."
         ),
     )
+    asked = replace(asked, title=_("Erase this customer with proof"), button=_("Erase with proof"))
     answer: HttpResponse = pages.confirm(model_admin, request, obj, asked)
     if not made:
         return answer

@@ -38,6 +38,10 @@ def merge_url(customer: Customer, other: Customer | None = None) -> str:
 def merge(model_admin: Any, request: HttpRequest, object_id: str) -> HttpResponse:
     """Ask with whom, show both field by field, and merge them or keep them apart."""
     obj: Customer = pages.find(model_admin, request, object_id)
+    if obj.anonymised:
+        text = _("This customer is anonymised, and cannot be merged with another one.")
+        model_admin.message_user(request, text, messages.ERROR)
+        return HttpResponseRedirect(change_url(obj))
     given = request.POST.get("other") or request.GET.get("other")
     if not given:
         return _ask_with_whom(model_admin, request, obj)

@@ -31,7 +31,7 @@ LABELS = {
     "address_2": gettext_lazy("Address 2"),
     "postal_code": gettext_lazy("Postal code"),
     "city": gettext_lazy("City"),
-    "state": gettext_lazy("State"),
+    "state": gettext_lazy("State or region"),
     "country": gettext_lazy("Country"),
     "latitude": gettext_lazy("Latitude"),
     "longitude": gettext_lazy("Longitude"),

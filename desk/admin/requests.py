@@ -19,7 +19,7 @@ from desk.admin.request_tables import tables_of
 from desk.privacy import requests
 from desk.privacy.models import PrivacyRequest
 from hubcustomers.backoffice import pages
-from hubcustomers.backoffice.display import button, change_url, column, local
+from hubcustomers.backoffice.display import button, change_url, column, local, named
 from hubcustomers.backoffice.filters import AccountFilter
 from hubcustomers.backoffice.reach import Role, reach_of
 from hubcustomers.backoffice.refusals import REFUSALS, faults_in
@@ -169,7 +169,7 @@ class PrivacyRequestAdmin(ScopedModelAdmin):
         state = str(State(obj.state).label)
         if not obj.outcome:
             return state
-        return f"{state}: {PrivacyRequest.Outcome(obj.outcome).label}"
+        return named(state, PrivacyRequest.Outcome(obj.outcome).label)
 
     @column(_("assigned to"))
     def who(self, obj: PrivacyRequest) -> str:
@@ -186,7 +186,8 @@ class PrivacyRequestAdmin(ScopedModelAdmin):
         """Return since when two months more are taken, and why."""
         if obj.extended_on is None:
             return str(_("no"))
-        return f"{date_format(obj.extended_on, 'j M Y')}: {obj.extension_reason or '-'}"
+        day = date_format(obj.extended_on, gettext("j M Y"))
+        return named(day, obj.extension_reason or "-")
 
     @column(_("recorded"))
     def recorded(self, obj: PrivacyRequest) -> str:

@@ -8,7 +8,7 @@ from django.db.models import Field
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.formats import number_format
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from customers.admin.masking import mask_email, mask_phone
@@ -159,7 +159,7 @@ class RetentionRuleAdmin(ScopedModelAdmin):
                 " the preview stays. Confirm it by the number of customers."
             ),
             button=gettext("Anonymise them"),
-            counts=[(gettext("customers"), total)],
+            counts=[(ngettext("customer", "customers", total), total)],
             typed=str(total),
             write=write,
             done="",
@@ -180,7 +180,8 @@ def describe_preview(model_admin: Any, request: HttpRequest, job: Job) -> Detail
     if job.state != State.DONE:
         return Details(text=gettext("Nothing is changed: this only counts."))
     total = _total(job)
-    text = gettext("%s customers would be anonymised.") % number_format(total, force_grouping=True)
+    text = ngettext("%s customer would be anonymised.", "%s customers would be anonymised.", total)
+    text %= number_format(total, force_grouping=True)
     details = Details(text=text, tables=[*_month_tables(job), *_sample_table(job)])
     rule = RetentionRule.objects.for_account(job.account_id).filter(pk=job.options["rule"]).first()
     rules: Any = admin.site.get_model_admin(RetentionRule)

@@ -1,6 +1,7 @@
 """The search for duplicates as a background job."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -16,7 +17,12 @@ KIND = "find_duplicates"
 
 def register_search() -> None:
     """Have workers search lists for duplicates."""
-    jobs.register_kind(KIND, step_of_search, title=_("Search for duplicates"), counted=REASONS)
+    counted = {name: partial(_reason, name) for name in REASONS}
+    jobs.register_kind(KIND, step_of_search, title=_("Search for duplicates"), counted=counted)
+
+
+def _reason(name: str, _count: int) -> str:
+    return str(REASONS[name])
 
 
 @transaction.atomic

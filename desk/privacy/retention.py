@@ -14,6 +14,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from customers.models import Customer, CustomerList
 from desk import inactive
@@ -24,7 +25,9 @@ from transfer.models import Job, State
 
 PREVIEW = "retention preview"
 RUN = "retention"
-COUNTED = {"anonymised": _("customers anonymised")}
+COUNTED: jobs.Counted = {
+    "anonymised": lambda count: ngettext("customer anonymised", "customers anonymised", count)
+}
 # So long a step walks before it notes how far it is.
 _STEP_SECONDS = 5.0
 _SAMPLES = 3

@@ -50,6 +50,8 @@ def test_the_whole_way_from_the_page_to_the_certificate(officer: Desk, known: Cu
     shown = officer.get(url(known, "erase")).content.decode()
     assert "<strong" in shown
     assert "certificate" in shown
+    assert "Erase this customer with proof" in shown
+    assert "Anonymise this customer" not in shown
 
     answer = erase(officer, known)
 

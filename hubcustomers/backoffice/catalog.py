@@ -66,6 +66,7 @@ def _found() -> Iterator[tuple[Any, str]]:
     for text in words_of_fields():
         yield text, "serializers"
     yield from ((text, "theme") for text in THEME)
+    yield from ((text, "django") for text in DJANGO)
 
 
 def _sources(ending: str) -> Iterable[Path]:
@@ -142,6 +143,10 @@ THEME = (
     "Welcome back to",
     "You have been successfully logged out from the administration",
 )
+
+
+# What Django says in a French that not every name fits into: "Ajout de établissement".
+DJANGO = ("Add %s", "Change %s", "View %s")
 
 
 def read_catalog(language: str) -> Catalog:

@@ -7,12 +7,15 @@ as well; who does not see it has the sentence and the table.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext
 
 from hubcustomers.api.fields import plain_decimal
+from hubcustomers.backoffice.display import named
 
 Number = int | Decimal
 
@@ -95,7 +98,7 @@ def bars(title: str, what: str, labels: Sequence[str], series: Sequence[Series])
                     width=_svg(width),
                     height=_svg(height),
                     series=number + 1,
-                    title=f"{labels[place]}: {_text(value)} {one.title}".strip(),
+                    title=named(labels[place], f"{_text(value)} {one.title}".strip()),
                 )
             )
     return Chart(
@@ -170,8 +173,13 @@ def ranking(title: str, headers: Sequence[str], rows: Sequence[tuple[str, Number
     )
 
 
+def short_day(day: str) -> str:
+    """Return a day of ISO 8601 as a label of a chart, which has no room for its year."""
+    return date_format(date.fromisoformat(day), gettext("j M"))
+
+
 def _summary(series: Sequence[Series]) -> str:
-    totals = (f"{one.title}: {_text(sum(one.values, Decimal(0)))}" for one in series)
+    totals = (named(one.title, _text(sum(one.values, Decimal(0)))) for one in series)
     return ", ".join(totals)
 
 

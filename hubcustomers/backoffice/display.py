@@ -1,6 +1,7 @@
 """How values read in the back-office."""
 
 import re
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -24,8 +25,11 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 def column(
     title: str | Promise, *, label: dict[str, str] | None = None
 ) -> Callable[[_Method], _Method]:
-    """Make a method a column of lists and pages; a label colours its values."""
-    return display(description=title, label=label)
+    """Make a method a column of lists and pages; a label colours its values.
+
+    A method with a label returns ``(key, text)``; a key without a colour has its text all the same.
+    """
+    return display(description=title, label=None if label is None else defaultdict(str, label))
 
 
 def button(
@@ -50,6 +54,11 @@ def clock_of(obj: Any) -> Any:
     """Return the location or the account by whose clocks an object goes; None without one."""
     places = (obj, getattr(obj, "location", None), getattr(obj, "account", None))
     return next((place for place in places if hasattr(place, "timezone")), None)
+
+
+def named(name: Any, value: Any) -> str:
+    """Return ``name: value``, with the space before the colon that French has."""
+    return gettext("%(name)s: %(value)s") % {"name": name, "value": value}
 
 
 def short(text: str) -> str:

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import orjson
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import DatabaseError
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_noop
 from rest_framework.exceptions import ValidationError as ApiValidationError
 
 from hubcustomers.api.errors import error_for
+from hubcustomers.backoffice.retelling import retold
 from hubcustomers.exceptions import DomainError, ObjectNotFound
 
 # What a write may raise because of its values, or because of other writers.
@@ -25,7 +26,7 @@ def faults_in(error: Exception) -> Faults:
     Raises:
         Exception: The error itself, where it is no refusal but a failure of ours.
     """
-    return [(field, gettext(sentence)) for field, sentence in _faults_in(error) if sentence]
+    return [(field, retold(sentence)) for field, sentence in _faults_in(error) if sentence]
 
 
 def _faults_in(error: Exception) -> Faults:

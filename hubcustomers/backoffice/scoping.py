@@ -13,6 +13,7 @@ from django.db import DataError
 from django.db.models import Field, Model, Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
@@ -210,8 +211,9 @@ class ScopedModelAdmin(ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Return the list page; its buttons are about what it shows."""
-        response: Any = super().changelist_view(request, extra_context)
+        """Return the list page, called by what it lists; its buttons are about what it shows."""
+        title = {"title": capfirst(self.opts.verbose_name_plural)}
+        response: Any = super().changelist_view(request, {**title, **(extra_context or {})})
         if request.GET:
             for action in getattr(response, "context_data", {}).get("actions_list", ()):
                 action["path"] += f"?{request.GET.urlencode()}"

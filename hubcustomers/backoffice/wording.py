@@ -14,6 +14,15 @@ from django.utils.translation import gettext_lazy
 
 _OTHERS = ("django.", "django_", "rest_framework", "drf_", "unfold", "corsheaders")
 
+# How people call fields whose names say it less well; like those, they stand in small letters.
+_CALLED = {
+    "customers.Customer.email": "e-mail",
+    "customers.Customer.email_marketing": "e-mail marketing",
+    "customers.Customer.sms_marketing": "SMS marketing",
+    # Not the state that jobs, events and requests are in.
+    "customers.Customer.state": "state or region",
+}
+
 
 def our_models() -> list[type[Model]]:
     """Return the models of the hub's own apps."""
@@ -26,7 +35,7 @@ def translate_models() -> None:
     for model in our_models():
         for described in _described(model):
             for name in ("verbose_name", "verbose_name_plural", "help_text"):
-                text = getattr(described, name, "")
+                text = _text_of(described, name)
                 if text:
                     setattr(described, name, gettext_lazy(str(text)))
             if getattr(described, "choices", None):
@@ -41,12 +50,17 @@ def words_of_models() -> Iterator[str]:
         for model in our_models():
             for described in _described(model):
                 for name in ("verbose_name", "verbose_name_plural", "help_text"):
-                    yield str(getattr(described, name, ""))
+                    yield _text_of(described, name)
                 for _value, text in getattr(described, "choices", None) or ():
                     yield str(text)
             for constraint in model._meta.constraints:
                 if constraint.violation_error_code:
                     yield str(constraint.violation_error_message)
+
+
+def _text_of(described: Any, name: str) -> str:
+    called = _CALLED.get(str(described)) if name == "verbose_name" else None
+    return called or str(getattr(described, name, ""))
 
 
 def _described(model: type[Model]) -> list[Any]:

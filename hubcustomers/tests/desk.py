@@ -136,6 +136,12 @@ def boss_desk() -> Desk:
     return Desk(User.objects.create_superuser("boss", password="secret"))
 
 
+def in_french(desk: Desk) -> Desk:
+    """Have the desk's pages speak French."""
+    desk.http.cookies["django_language"] = "fr"
+    return desk
+
+
 def list_url(model: Any) -> str:
     """Return the address of the model's list page."""
     return reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_changelist")

@@ -258,7 +258,7 @@ def _operation_table(card: LoyaltyCard) -> dict[str, Any]:
     return {
         "title": _("Latest operations"),
         "links": [(_("All operations"), f"{every}?card={card.pk}")],
-        "headers": [_("time"), _("points"), _("new balance"), _("reason"), _("void")],
+        "headers": [_("time"), _("points"), _("new balance"), _("reason"), _("voided")],
         "rows": [
             [
                 link(row, local(row.created_at, zone)),

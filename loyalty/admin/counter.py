@@ -10,8 +10,9 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
+from customers.models import Customer
 from hubcustomers.api.fields import UNSTORABLE, plain_decimal
-from hubcustomers.backoffice.display import change_url
+from hubcustomers.backoffice.display import change_url, short
 from loyalty.admin.forms import PointsForm
 from loyalty.models import LoyaltyCard
 
@@ -35,9 +36,17 @@ def find_card(model_admin: Any, request: HttpRequest) -> HttpResponse:
     query = urlencode({"q": term})
     if rows:
         return HttpResponseRedirect(f"{cards}?{query}")
-    text = _("No card has this ref; these are the customers that were found.")
+    if _finds_customers(model_admin, request, term):
+        text = _("No card has this ref; these are the customers that were found.")
+    else:
+        text = _("Neither a card nor a customer was found for “%s”.") % short(term)
     model_admin.message_user(request, text, messages.WARNING)
     return HttpResponseRedirect(f"{reverse('admin:customers_customer_changelist')}?{query}")
+
+
+def _finds_customers(model_admin: Any, request: HttpRequest, term: str) -> bool:
+    customers: Any = model_admin.admin_site.get_model_admin(Customer)
+    return bool(customers.get_queryset(request).filter(customers.search(request, term)).exists())
 
 
 def _ask(model_admin: Any, request: HttpRequest) -> HttpResponse:

@@ -7,11 +7,11 @@ from typing import Any
 from django.db import connection
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.formats import date_format, number_format
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from hubcustomers.api.fields import plain_decimal
-from hubcustomers.backoffice.charts import Series, bars, ranking
+from hubcustomers.backoffice.charts import Series, bars, ranking, short_day
 from hubcustomers.backoffice.figures import register_figures
 from hubcustomers.backoffice.home import Panel, Tile, may, register_panel
 from loyalty.models import LoyaltyCard
@@ -106,7 +106,7 @@ def present(request: HttpRequest, account: Any, counted: dict[str, Any]) -> Pane
 
 
 def _weeks(counted: dict[str, Any]) -> Any:
-    labels = [date_format(date.fromisoformat(week), "j M") for week, *_rest in counted["weeks"]]
+    labels = [short_day(week) for week, *_rest in counted["weeks"]]
     earned = [Decimal(value) for _week, value, _used in counted["weeks"]]
     used = [Decimal(value) for _week, _earned, value in counted["weeks"]]
     series = [Series(_("earned"), earned), Series(_("used"), used)]

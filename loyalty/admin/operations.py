@@ -103,7 +103,7 @@ class LoyaltyOperationAdmin(ScopedModelAdmin):
         """Return the reason, cut where it is very long."""
         return short(obj.reason or "-")
 
-    @column(gettext_lazy("void"))
+    @column(gettext_lazy("voided"))
     def void_link(self, obj: LoyaltyOperation) -> str | SafeString:
         """Return a link to the operation that voids it, or that it voids."""
         return void_of(obj)

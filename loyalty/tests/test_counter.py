@@ -43,6 +43,13 @@ def test_what_is_no_ref_is_looked_for_among_customers(desk: Desk, card: LoyaltyC
     assert "No card has this ref" in page.content.decode()
 
 
+def test_it_says_when_there_is_no_customer_either(desk: Desk, card: LoyaltyCard) -> None:
+    page = desk.http.get(FIND, {"ref": "R-404"}, follow=True).content.decode()
+
+    assert "Neither a card nor a customer was found for “R-404”." in page
+    assert "No card has this ref" not in page
+
+
 @pytest.mark.parametrize("text", ["", " ", "\0", "x" * 5000, "%", "'; --"])
 def test_nonsense_leads_to_a_list(text: str, desk: Desk, card: LoyaltyCard) -> None:
     assert desk.http.get(FIND, {"ref": text}, follow=True).status_code == 200

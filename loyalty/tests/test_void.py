@@ -13,7 +13,7 @@ from conftest import HubClient
 from customers.factories import CustomerFactory
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.models import AuditEntry
-from hubcustomers.tests.desk import Desk, boss_desk, list_url, member_desk, staff, url
+from hubcustomers.tests.desk import Desk, boss_desk, in_french, list_url, member_desk, staff, url
 from loyalty import ledger
 from loyalty.factories import LoyaltyCardFactory, post
 from loyalty.models import LoyaltyCard, LoyaltyOperation
@@ -84,6 +84,13 @@ def test_nothing_is_voided_twice_and_no_void_is_voided(desk: Desk, card: Loyalty
     for done in (wrong, void_of(wrong)):
         assert url(done, "void") not in desk.get(url(done)).content.decode()
         assert "Void the operation" not in desk.get(url(done, "void")).content.decode()
+
+
+def test_the_way_out_is_not_called_like_the_act(desk: Desk, card: LoyaltyCard) -> None:
+    page = in_french(desk).get(url(operation(card), "void")).content.decode()
+
+    assert ">Retour</a>" in page
+    assert ">Annuler</a>" not in page
 
 
 def test_a_void_needs_a_reason_and_a_post(desk: Desk, card: LoyaltyCard) -> None:

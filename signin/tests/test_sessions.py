@@ -38,7 +38,7 @@ def test_an_hour_away_ends_a_session(marie: User) -> None:
         answer: Any = desk.get(list_url(Connection))
 
         assert answer.url == f"/admin/login/?next={list_url(Connection)}"
-        assert "You were signed out" in desk.get(answer.url).content.decode()
+        assert "because you were away for long" in desk.get(answer.url).content.decode()
         assert not Session.objects.filter(user=marie).exists()
 
 
@@ -51,6 +51,7 @@ def test_twelve_hours_end_a_session_also_at_work(marie: User) -> None:
             assert is_in(desk)
         clock.move_to(now + timedelta(hours=12))
         assert not is_in(desk)
+        assert "because you had signed in long ago" in desk.get("/admin/login/").content.decode()
 
 
 def test_closing_the_browser_ends_it_too(marie: User) -> None:

@@ -32,11 +32,11 @@ def test_staff_sign_in_in_french_and_turn_to_english(
 
     expect(page.get_by_role("heading", name="À surveiller")).to_be_visible()
     page.get_by_role("link", name="Listes de clients").click()
-    expect(page).to_have_title(re.compile("liste de clients"))
+    expect(page).to_have_title(re.compile("Listes de clients"))
 
     page.get_by_text("marie", exact=True).click()
     page.get_by_role("button", name="English").click()
-    expect(page).to_have_title(re.compile("customer list"))
+    expect(page).to_have_title(re.compile("Customer lists"))
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])

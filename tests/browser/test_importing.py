@@ -38,7 +38,7 @@ def test_a_file_is_imported(
     assert serious_findings(page) == []
     page.get_by_role("button", name="Try every row").click()
     Worker().run(once=True)
-    expect(page.get_by_text("gender must be one of: male, female")).to_be_visible()
+    expect(page.get_by_text("“gender” must be one of: male, female")).to_be_visible()
     assert serious_findings(page) == []
     page.get_by_role("link", name="Import now").click()
     page.get_by_role("button", name="Import now").click()

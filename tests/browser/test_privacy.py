@@ -44,7 +44,7 @@ def test_a_person_is_erased_and_the_proof_is_printed(page: Page, customer: Custo
     page.goto(f"/admin/customers/customer/{customer.pk}/change/")
     page.get_by_role("link", name="Erase with proof").click()
     page.get_by_label("To confirm, type").fill(customer.public_id)
-    page.get_by_role("button", name="Anonymise").click()
+    page.get_by_role("button", name="Erase with proof").click()
 
     expect(page.get_by_text("is being searched")).to_be_visible()
     call_command("run_jobs", once=True)

@@ -39,7 +39,7 @@ FIELD_LABELS = {
     "address_2": _("address, line 2"),
     "postal_code": _("postal code"),
     "city": _("city"),
-    "state": _("state"),
+    "state": _("state or region"),
     "country": _("country (two letters)"),
     "latitude": _("latitude"),
     "longitude": _("longitude"),

@@ -10,9 +10,10 @@ from django.db import connection, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import translation
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from rest_framework.exceptions import ValidationError as ApiValidationError
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -180,7 +181,7 @@ def _preview(points: Decimal, count: int) -> dict[str, Any]:
     return {
         "count": count,
         "counts": [
-            (_("cards"), number_format(count, force_grouping=True)),
+            (ngettext("card", "cards", count), number_format(count, force_grouping=True)),
             (_("points each"), plain_decimal(points)),
             (_("points in all"), plain_decimal(points * count)),
         ],
@@ -190,20 +191,25 @@ def _preview(points: Decimal, count: int) -> dict[str, Any]:
 def _begin(
     model_admin: Any, request: HttpRequest, shown: _Shown, cards: Any, data: dict[str, Any]
 ) -> tuple[Job | None, Faults]:
-    typed = "".join(character for character in request.POST["typed"] if character.isdigit())
-    if not typed or int(typed[:18]) == 0:
+    typed = "".join(character for character in request.POST["typed"] if character.isdecimal())
+    number = int(typed[:18] or 0)
+    # Another number than the page asks for is a slip; the right one may be out of date.
+    if number == 0 or request.POST.get("count", str(number)) != str(number):
         return None, [("typed", _("This is not what has to be typed; nothing was done."))]
+    with translation.override("en"):
+        # Read later, by people of either language.
+        filters = shown.filters()
     what = grants.Grant(
         account_id=shown.account_id or 0,
         points=data["delta"],
         reason=data["reason"],
         card_name=data["card_name"],
-        filters=shown.filters(),
+        filters=filters,
     )
     made: list[Job] = []
 
     def write() -> None:
-        job = grants.start(cards, what, expected=int(typed[:18]), user=request.user)
+        job = grants.start(cards, what, expected=number, user=request.user)
         model_admin.audit(request, job, "granted")
         made.append(job)
 
@@ -237,7 +243,7 @@ def void_grant(model_admin: Any, request: HttpRequest, object_id: str) -> HttpRe
             " and the two are linked. Balances may become negative where points were used."
         ),
         button=_("Void the grant"),
-        counts=[(_("operations"), granted)],
+        counts=[(ngettext("operation", "operations", granted), granted)],
         typed=str(granted),
         write=write,
         done=_("A worker voids the grant."),
@@ -261,7 +267,7 @@ def details_of_grant(model_admin: Any, request: HttpRequest, job: Job) -> Detail
         {
             "title": _("Who gets them"),
             "headers": [_("what"), _("chosen")],
-            "rows": asked + job.options["filters"],
+            "rows": asked + [[_(part) for part in row] for row in job.options["filters"]],
         }
     )
     voids = list(grants.voids_of(job).order_by("-pk"))

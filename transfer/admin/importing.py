@@ -22,7 +22,8 @@ from transfer import uploaded
 from transfer.admin.exporting import send
 from transfer.admin.forms import ColumnsForm, UploadForm
 from transfer.admin.jobs import Button, Details, JobAdmin, counts_of, register_details
-from transfer.imports import save_mapping, saved_mapping
+from transfer.admin.reasons import reason_in_words
+from transfer.imports import Options, save_mapping, saved_mapping
 from transfer.mapping import UnusableMapping, map_columns
 from transfer.models import Job, RefusedRow, StagedRow, State
 from transfer.reading import UnreadableFile
@@ -180,7 +181,7 @@ def _import(model_admin: Any, request: HttpRequest, object_id: str) -> Job:
 def details(model_admin: Any, request: HttpRequest, job: Job) -> Details:
     """Return what can be done with an import now, and its refused rows."""
     may = model_admin.may(request, "import", job)
-    told = Details(text=_sentence(job))
+    told = Details(text=f"{_sentence(job)} {_left_out(job)}".strip())
     if may and job.state in uploaded.OPEN_TO_CHANGES:
         first = job.state == State.DRAFT
         told.buttons.append(
@@ -192,7 +193,10 @@ def details(model_admin: Any, request: HttpRequest, job: Job) -> Details:
         told.buttons.append(Button(_("Import now"), _page_of(job, "begin"), main=True))
     if may and job.state in (State.CHECKED, State.DONE, State.FAILED):
         rows = RefusedRow.objects.for_account(job.account_id).filter(job=job).order_by("line")
-        found = [list(row) for row in rows.values_list("line", "reason")[:_REFUSED_SHOWN]]
+        found = [
+            [line, reason_in_words(reason)]
+            for line, reason in rows.values_list("line", "reason")[:_REFUSED_SHOWN]
+        ]
         if found:
             link = Button(_("Refused rows as a file"), _page_of(job, "refused"))
             told.buttons.insert(0, link)
@@ -211,6 +215,13 @@ def _sentence(job: Job) -> str:
             State.RUNNING: _("Every row is tried, and none written."),
         }.get(State(job.state), "")
     return ""
+
+
+def _left_out(job: Job) -> str:
+    # Until somebody has said what the columns are, none is left out.
+    columns = Options.of(job).left_out if "fields" in job.options else []
+    names = ", ".join(short(column) for column in columns)
+    return _("Columns left out: %s.") % names if names else ""
 
 
 def _page_of(job: Job, page: str) -> str:

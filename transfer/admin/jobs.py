@@ -215,7 +215,8 @@ def _place(job: Job) -> Any:
     return job.account if job.customer_list is None else place_of(job.customer_list)
 
 
-def counts_of(job: Job) -> list[tuple[Any, int]]:
+def counts_of(job: Job) -> list[tuple[str, int]]:
     """Return what came of it, each count with its name."""
     counted = jobs.counted_by(job)
-    return [(title, job.counts[name]) for name, title in counted.items() if name in job.counts]
+    found = {name: job.counts[name] for name in counted if name in job.counts}
+    return [(counted[name](count), count) for name, count in found.items()]

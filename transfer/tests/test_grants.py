@@ -11,7 +11,7 @@ from customers.factories import CustomerFactory, CustomerListFactory
 from customers.models import Customer, CustomerList
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.models import AuditEntry
-from hubcustomers.tests.desk import Desk, boss_desk, member_desk, staff, url
+from hubcustomers.tests.desk import Desk, boss_desk, in_french, member_desk, staff, url
 from loyalty.factories import LoyaltyCardFactory, post
 from loyalty.models import LoyaltyCard, LoyaltyOperation
 from transfer import grants, jobs
@@ -105,7 +105,17 @@ def test_what_was_searched_for_is_not_kept(desk: Desk, crowd: list[LoyaltyCard])
     job = begin(desk, 1, "q=secret.person@example.org")
 
     assert job.options["filters"] == [["search", "yes"]]
+    assert "recherche" not in desk.get(url(job)).content.decode()
+    assert "recherche" in in_french(desk).get(url(job)).content.decode()
     assert "secret" not in str(Job.objects.values())
+
+
+def test_who_grants_in_french_is_read_in_english(desk: Desk, crowd: list[LoyaltyCard]) -> None:
+    shown = in_french(desk).get(f"{PAGE}?consent=email").content.decode()
+    job = begin(desk, 10, "consent=email")
+
+    assert "Consentement\u00a0: " in shown
+    assert job.options["filters"] == [["consent", "To e-mail"]]
 
 
 @pytest.mark.parametrize(
@@ -141,6 +151,17 @@ def test_what_is_typed_must_be_the_number_of_cards(
     assert page.context["errors"]
     assert not Job.objects.exists()
     assert not GrantedCard.objects.exists()
+
+
+def test_a_wrong_number_is_told_from_one_that_changed(desk: Desk, crowd: list[LoyaltyCard]) -> None:
+    assert 'name="count"' in send(desk).content.decode()
+
+    slip = send(desk, typed="19", count="20")
+    late = send(desk, typed="19", count="19")
+
+    assert "This is not what has to be typed" in str(slip.context["errors"])
+    assert "There are 20 cards now." in str(late.context["errors"])
+    assert not Job.objects.exists()
 
 
 def test_the_schemes_to_choose_from_are_those_of_the_account(

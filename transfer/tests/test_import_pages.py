@@ -1,5 +1,6 @@
 """Imports in the back-office: upload, name the columns, try, import, correct what was refused."""
 
+import html
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from customers.models import Customer
 from customers.services import anonymise_customer
 from hubcustomers.backoffice.reach import Role
 from hubcustomers.models import AuditEntry
-from hubcustomers.tests.desk import Desk, member_desk, staff, url
+from hubcustomers.tests.desk import Desk, in_french, member_desk, staff, url
 from loyalty.models import LoyaltyOperation
 from transfer import jobs
 from transfer.imports import saved_mapping, write
@@ -77,8 +78,10 @@ def test_a_file_is_uploaded_tried_and_imported(desk, customer_list) -> None:
     page = desk.get(url(job)).content.decode()
     assert not Customer.objects.exists()
     assert "this is what would happen" in page
-    assert "gender must be one of: male, female" in page
-    assert "customers created" in desk.get(page_of(job, "begin")).content.decode()
+    assert "“gender” must be one of: male, female" in page
+    assert "Columns left out: &lt;b&gt;bold." in page
+    assert "customers would be created" in page
+    assert "customers would be created" in desk.get(page_of(job, "begin")).content.decode()
     Worker().run(once=True)
     assert not Customer.objects.exists()
     desk.post(page_of(job, "begin"))
@@ -86,6 +89,9 @@ def test_a_file_is_uploaded_tried_and_imported(desk, customer_list) -> None:
 
     page = desk.get(url(job)).content.decode()
     assert "Import now" not in page
+    assert "customers created" in page
+    assert "would be" not in page
+    assert "Columns left out: &lt;b&gt;bold." in page
     assert list(Customer.objects.order_by("pk").values_list("first_name", flat=True)) == [
         "Élodie",
         "<script>alert(1)</script>",
@@ -95,6 +101,35 @@ def test_a_file_is_uploaded_tried_and_imported(desk, customer_list) -> None:
     assert saved_mapping(customer_list)["Bonus"] == "card_balance"
     entry = AuditEntry.objects.get(action="imported")
     assert (entry.resource_id, entry.user_name) == (customer_list.pk, desk.user.username)
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        (
+            "gender must be one of: male, female; city must be a string",
+            "« sexe » doit être l’un de : male, female ; « ville » doit être un texte",
+        ),
+        ("private_ref has already been taken", "« référence privée » existe déjà"),
+        ("loyalty_cards.name can't be blank", "« autres cartes (JSON) » ne peut pas être vide"),
+        ("has 3 cells, the header has 5", "a 3 cellules, l’en-tête en a 5"),
+        ("the row says nothing about a customer", "la ligne ne dit rien d’un client"),
+        ("what nobody ever said; not even here", "what nobody ever said ; not even here"),
+    ],
+)
+def test_why_rows_were_refused_is_read_in_french_by_the_names_of_the_page(
+    reason, told, desk, customer_list
+) -> None:
+    upload(desk, customer_list)
+    job = Job.objects.get()
+    try_rows(desk, job)
+    RefusedRow.objects.update(reason=reason)
+
+    page = html.unescape(in_french(desk).get(url(job)).content.decode())
+
+    assert told in page.replace("\u00a0", " ")
+    answer = desk.post(page_of(job, "refused"))
+    assert reason.partition(";")[0] in b"".join(answer.streaming_content).decode()
 
 
 def test_refused_rows_come_as_a_file_that_imports_again(desk, customer_list) -> None:

@@ -34,6 +34,16 @@ def test_the_list_tells_what_runs_how_far_and_whose_it_is(running, bistro) -> No
         assert text in page
 
 
+def test_a_state_without_a_colour_has_its_name(customer_list, bistro) -> None:
+    desk = member_desk(bistro.account)
+    # The choices of the filter.
+    known = desk.get(list_url(Job)).content.decode().count("not started")
+
+    JobFactory(customer_list=customer_list, state=State.DRAFT)
+
+    assert desk.get(list_url(Job)).content.decode().count("not started") > known
+
+
 def test_the_page_of_a_running_job_renews_itself_until_it_is_over(running, bistro) -> None:
     desk = member_desk(bistro.account)
 

@@ -9,6 +9,7 @@ from accounts.models import Connection
 from conftest import HubClient
 from customers.factories import CustomerFactory, CustomerListFactory
 from customers.models import Customer, CustomerList
+from customers.services import anonymise_customer
 from desk.merging.factories import merge
 from desk.merging.models import Merge, PossibleDuplicate
 from desk.merging.tests.conftest import Twice, below, read
@@ -152,6 +153,16 @@ def test_a_fault_is_said_and_nothing_done(
     assert "Only customers of one list" in text_of(desk.get(url(twice.anna, "merge")))
 
 
+def test_who_is_anonymised_is_not_offered_to_be_merged(desk: Desk, twice: Twice) -> None:
+    assert page_of(twice.anna) in text_of(desk.get(url(twice.anna)))
+    anonymise_customer(twice.anna)
+
+    assert page_of(twice.anna) not in text_of(desk.get(url(twice.anna)))
+    answer = desk.http.get(page_of(twice.anna), follow=True)
+    assert answer.redirect_chain[0][0] == url(twice.anna)
+    assert "This customer is anonymised, and cannot be merged" in text_of(answer)
+
+
 def test_the_other_one_is_searched_in_the_same_list(
     desk: Desk, customer_list: CustomerList, twice: Twice
 ) -> None:
@@ -214,6 +225,7 @@ def test_a_search_fills_the_page_of_the_list(
 
     assert started.url == again.url == url(Job.objects.get())
     assert "A search is under way" in text_of(desk.get(page))
+    assert f'href="{page}"' not in text_of(desk.get(started.url))
     Worker().run(once=True)
     shown = desk.get(page)
     [table] = shown.context["tables"]
@@ -221,7 +233,7 @@ def test_a_search_fills_the_page_of_the_list(
         ("Anna Durand", "Bob Watson", "same e-mail")
     ]
     assert Job.objects.get().counts == {"phone": 0, "email": 1, "name": 0}
-    assert "1" in text_of(desk.get(started.url))
+    assert f'href="{page}"' in text_of(desk.get(started.url))
     assert other.public_id in text_of(shown)
 
 

@@ -230,9 +230,8 @@ class Command(ExplainedCommand):
         self.stdout.write(f"{job.done:,} rows of {path.name}:")
         for word, count in counts.items():
             self.stdout.write(f"  {imports.COUNTED[word].format(would=would):36}{count:>12,}")
-        left_out = [column for column, field in asked.fields.items() if not field]
-        if left_out:
-            self.stdout.write(f"Columns left out: {', '.join(left_out)}.")
+        if asked.left_out:
+            self.stdout.write(f"Columns left out: {', '.join(asked.left_out)}.")
         if not counts["refused"]:
             return
         if name == "-":
