@@ -22,7 +22,7 @@ def test_a_new_secret_is_shown_once(boss: Desk, bistro: Connection) -> None:
     token = issue_token(bistro)
     asked = boss.get(url(client, "rotate"))
     assert "signed with the new one" in asked.content.decode()
-    assert asked.context["asked"].counts == [("connections", 1)]
+    assert asked.context["asked"].counts == [("connection", 1)]
     client.refresh_from_db()
     assert client.client_secret == old
 

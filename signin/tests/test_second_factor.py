@@ -42,7 +42,7 @@ def shown_secret(page: Any) -> str:
 
 
 def shown_codes(page: Any) -> list[str]:
-    return re.findall(r"[a-z2-7]{4}(?:-[a-z2-7]{4}){3}", page.content.decode())
+    return re.findall(r"(?<![\w-])[a-z2-7]{4}(?:-[a-z2-7]{4}){3}(?![\w-])", page.content.decode())
 
 
 def set_up(desk: Desk) -> tuple[str, list[str]]:
