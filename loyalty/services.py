@@ -8,6 +8,9 @@ from hubcustomers.exceptions import InvalidField, ObjectNotFound
 from loyalty.models import LoyaltyCard
 from loyalty.reads import standing_card
 
+# The field and the sentence.
+NO_CUSTOMER = ("customer_id", "doesn't exist in this customer list")
+
 
 def create_card(
     *,
@@ -36,7 +39,7 @@ def create_card(
         # Locked, so that the customer's row cannot go before the card is there.
         customer = lock_customer(account_id, list_id, customer_id or 0, keeps_list=True)
     except ObjectNotFound as error:
-        raise InvalidField("customer_id", "doesn't exist in this customer list") from error
+        raise InvalidField(*NO_CUSTOMER) from error
     customer_id = customer.pk
     with customer_update(
         account_id=account_id,

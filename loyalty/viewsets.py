@@ -5,10 +5,11 @@ from functools import cached_property
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from customers.models import Customer
 from customers.viewsets import InListViewSet
 from hubcustomers.api.pagination import Page
 from hubcustomers.api.rendering import json_response
-from hubcustomers.exceptions import ObjectNotFound
+from hubcustomers.exceptions import InvalidField, ObjectNotFound
 from hubcustomers.public_ids import customer_ids, loyalty_card_ids, loyalty_operation_ids
 from loyalty import ledger, reads, services
 from loyalty.filters import LoyaltyCardFilter
@@ -72,7 +73,7 @@ class LoyaltyCardViewSet(OnCardViewSet):
     def create(self, request: Request, customer_list_id: str) -> HttpResponse:
         """Give a customer a card (3.3)."""
         list_id = self.customer_list.id
-        data = LoyaltyCardSerializer.read(request.data)
+        data = LoyaltyCardSerializer.read(request.data, named={"customer_id": self._find_owner})
         card = services.create_card(
             account_id=self.connection.account_id,
             list_id=list_id,
@@ -83,6 +84,12 @@ class LoyaltyCardViewSet(OnCardViewSet):
         )
         row = reads.CardRow(card.pk, card.customer_id, card.name, card.ref, "0")
         return json_response(represent_card(row))
+
+    def _find_owner(self, public_id: str) -> None:
+        rows = Customer.with_merged.for_account(self.connection.account_id)
+        number = customer_ids.decode(public_id) or 0
+        if not rows.filter(customer_list_id=self.list_id, pk=number).exists():
+            raise InvalidField(*services.NO_CUSTOMER)
 
     def update(self, request: Request, customer_list_id: str, loyalty_card_id: str) -> HttpResponse:
         """Change the card's name or ref (3.4)."""
@@ -136,7 +143,10 @@ class LoyaltyOperationViewSet(OnCardViewSet):
             card_id=self.card_id,
             location_id=self.connection.location_id,
         )
-        data = LoyaltyOperationSerializer.read(request.data)
+        data = LoyaltyOperationSerializer.read(
+            request.data,
+            named={"order_id": lambda text: text and ledger.find_order(place.account_id, text)},
+        )
         order = (
             ledger.find_order(place.account_id, data["order_id"]) if data.get("order_id") else None
         )

@@ -1,11 +1,13 @@
 """The base of every viewset of the API."""
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse
-from rest_framework.exceptions import AuthenticationFailed, MethodNotAllowed
+from rest_framework.exceptions import AuthenticationFailed, MethodNotAllowed, ValidationError
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
@@ -13,9 +15,11 @@ from rest_framework.viewsets import GenericViewSet
 from hubcustomers.api import throttling
 from hubcustomers.api.errors import error_for, sqlstate
 from hubcustomers.api.parsing import BodyTooLarge
+from hubcustomers.exceptions import InvalidField
 
 _READS = {"GET", "HEAD"}
 _TRIES = 3
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class HubViewSet(GenericViewSet[Any]):
@@ -113,13 +117,43 @@ class KeptSerializer(Serializer[Any]):
     _kept: ClassVar[dict[tuple[type, bool], "KeptSerializer"]] = {}
 
     @classmethod
-    def read(cls, data: Any, *, partial: bool = False) -> dict[str, Any]:
+    def read(
+        cls, data: Any, *, partial: bool = False, named: Mapping[str, Callable[[str], Any]] = _NONE
+    ) -> dict[str, Any]:
         """Return the validated fields of the body; unknown ones are left out.
+
+        Args:
+            data: The body.
+            partial: Whether fields may be missing.
+            named: For fields that name another object, what looks for it or raises InvalidField.
+                It is asked only beside the faults of other fields, so that all are told at once;
+                of a body without faults the caller looks for it.
 
         Raises:
             ValidationError: Fields break their rules; all of them are named.
         """
         key = (cls, partial)
         serializer = cls._kept.get(key) or cls._kept.setdefault(key, cls(partial=partial))
-        validated: dict[str, Any] = serializer.run_validation(data)
+        try:
+            validated: dict[str, Any] = serializer.run_validation(data)
+        except ValidationError as error:
+            if isinstance(error.detail, dict):
+                error.detail |= _faults_of(data, named, beside=error.detail)
+            raise
         return validated
+
+
+def _faults_of(
+    data: Any, named: Mapping[str, Callable[[str], Any]], *, beside: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what is wrong with the names of other objects in a body that is refused anyway."""
+    faults: dict[str, Any] = {}
+    for field, find in named.items():
+        text = data.get(field)
+        if field in beside or not isinstance(text, str):
+            continue
+        try:
+            find(text)
+        except InvalidField as error:
+            faults[field] = [sentence for _field, sentence in error.errors]
+    return faults

@@ -58,6 +58,21 @@ def test_read_only_and_unknown_fields_are_ignored(
     assert set(body) == {"id", "customer_id", "name", "ref", "balance"}
 
 
+@pytest.mark.parametrize("number", ["zzzzz", "é", ""])
+def test_an_unknown_customer_is_reported_beside_other_faults(
+    api: HubClient, customer: Customer, number: str
+) -> None:
+    faults = refuse(api, customer, {"customer_id": number, "ref": "x" * 256})
+
+    assert {fault["field"] for fault in faults} == {"customer_id", "name", "ref"}
+
+
+def test_a_known_customer_is_no_fault_beside_others(api: HubClient, customer: Customer) -> None:
+    faults = refuse(api, customer, {"customer_id": customer.public_id})
+
+    assert [fault["field"] for fault in faults] == ["name"]
+
+
 def test_a_ref_is_optional(api: HubClient, customer: Customer) -> None:
     assert create(api, customer)["ref"] is None
     assert create(api, customer, name="2", ref=None)["ref"] is None

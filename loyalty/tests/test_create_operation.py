@@ -238,6 +238,22 @@ def test_several_faults_are_reported_at_once(api: HubClient, card: LoyaltyCard) 
 # --- order --------------------------------------------------------------------------
 
 
+def test_no_order_is_no_fault_beside_others(api: HubClient, card: LoyaltyCard) -> None:
+    r = api.post(path_of(card), delta="x", order_id="")
+
+    assert [error["field"] for error in r.json()["errors"]] == ["delta"]
+
+
+def test_an_unknown_order_is_reported_beside_other_faults(
+    api: HubClient, card: LoyaltyCard
+) -> None:
+    r = api.post(path_of(card), delta="x", order_id="zzzzz")
+
+    assert {error["field"] for error in r.json()["errors"]} == {"delta", "order_id"}
+    known = [error for error in r.json()["errors"] if error["field"] == "order_id"]
+    assert known == api.post(path_of(card), delta="1", order_id="zzzzz").json()["errors"]
+
+
 @pytest.mark.parametrize("order_id", ["mapcm", "x", "é", "x" * 255])
 def test_an_unknown_order_is_refused(api: HubClient, card: LoyaltyCard, order_id: str) -> None:
     r = api.post(path_of(card), delta="1", order_id=order_id)
