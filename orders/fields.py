@@ -120,8 +120,6 @@ class Status(OneOf):
 class Details(CustomFields):
     """An object of extra data in a part of the order, at most 8 KB as JSON."""
 
-    default_error_messages = {"large": "is too large (maximum is 8 KB as JSON)"}
-
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Return the object."""
         value = super().to_internal_value(data)

@@ -253,6 +253,17 @@ def test_true_is_another_custom_field_than_1(
 
 
 @METHODS
+def test_custom_fields_that_are_too_large_are_told_beside_other_faults(
+    api: HubClient, customer: Customer, method: str
+) -> None:
+    r = api.request(
+        method, path_of(customer), {"gender": "x", "custom_fields": {"a": "x" * 9000, "b": None}}
+    )
+
+    assert {fault["field"] for fault in r.json()["errors"]} == {"gender", "custom_fields"}
+
+
+@METHODS
 def test_merged_custom_fields_take_at_most_8_kb(
     api: HubClient, customer: Customer, method: str
 ) -> None:

@@ -28,6 +28,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _PLAIN_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 MAX_CUSTOM_FIELDS_BYTES = 8192
+_TOO_LARGE = "is too large (maximum is 8 KB as JSON)"
 _MAX_DEPTH = 32
 
 
@@ -233,10 +234,11 @@ class CustomFields(StrictField):
         "characters": "contains characters that cannot be stored",
         "deep": f"must not nest deeper than {_MAX_DEPTH} levels",
         "number": "contains a number that is out of range",
+        "large": _TOO_LARGE,
     }
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
-        """Return the object; size is judged when it is merged."""
+        """Return the object; what it is merged into may make it too large later."""
         if not isinstance(data, dict):
             self.fail("object")
         waiting = [(data, 1)]
@@ -254,6 +256,10 @@ class CustomFields(StrictField):
             elif isinstance(value, JSONNumber) and not _storable(value.literal):
                 self.fail("number")
         plain: dict[str, Any] = _in_plain_notation(data)
+        # Null removes a key, and counts for nothing.
+        kept = {key: inner for key, inner in plain.items() if inner is not None}
+        if len(exact_json.dumps(kept)) > MAX_CUSTOM_FIELDS_BYTES:
+            self.fail("large")
         return plain
 
 
@@ -292,7 +298,7 @@ def merge_custom_fields(old: dict[str, Any], new: dict[str, Any] | None) -> dict
         return {}
     merged = {key: value for key, value in {**old, **new}.items() if value is not None}
     if len(exact_json.dumps(merged)) > MAX_CUSTOM_FIELDS_BYTES:
-        raise ValueError("is too large (maximum is 8 KB as JSON)")
+        raise ValueError(_TOO_LARGE)
     return merged
 
 
