@@ -83,8 +83,7 @@ class StderrHandler(logging.StreamHandler[Any]):
             self._flush_waiting()
 
     def _flush_waiting(self) -> None:
-        if not self._waiting:
-            return
+        # Also where nothing waits: what another thread took away may not be written yet.
         # Never the handler's own lock inside of this one: a request has them the other way.
         with self._writing:
             try:
@@ -92,7 +91,8 @@ class StderrHandler(logging.StreamHandler[Any]):
                     self.stream.write(piece)
                     self.stream.flush()
             except Exception:  # noqa: BLE001 - nobody reads on; a request must not fail by it
-                self._waiting.clear()
+                if self._waiting is not None:
+                    self._waiting.clear()
 
     def _lines(self) -> Iterator[str]:
         """Take away what waits."""

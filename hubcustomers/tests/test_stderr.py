@@ -126,6 +126,19 @@ def test_requests_wait_with_their_lines_where_nobody_reads_them(
     assert sorted(paper.lines) == [str(number) for number in range(9)]
 
 
+def test_a_flush_waits_for_what_another_thread_is_writing() -> None:
+    paper = Paper(pause=0.5)
+    handler = handler_on(paper)
+    handler.write_together()
+    handler.handle(line("one"))
+    # The thread took it away, and is at it.
+    wait_until(lambda: not handler._waiting)
+
+    handler.flush()
+
+    assert paper.lines == ["one"]
+
+
 def test_many_threads_lose_and_double_nothing() -> None:
     paper = Paper(pause=0.001)
     handler = handler_on(paper)
