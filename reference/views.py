@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 
-from hubcustomers.api.errors import error_response
+from hubcustomers.api.errors import method_refused
 from hubcustomers.policies import page_policy
 
 # Swagger UI sets style attributes and shows pictures of its own as data; it evaluates nothing.
@@ -33,8 +33,7 @@ def _only_read(
     def judged(request: HttpRequest) -> HttpResponse:
         if request.method in {"GET", "HEAD"}:
             return view(request)
-        headers = {"Allow": "GET, HEAD"}
-        return error_response(405, f'Method "{request.method}" not allowed.', headers=headers)
+        return method_refused(request.method, ("GET", "HEAD"))
 
     return judged
 

@@ -23,7 +23,7 @@ from customers.services import get_list
 from desk.authorize.asking import Asking, Refused, Unanswerable
 from desk.authorize.forms import AllowForm
 from desk.authorize.places import MOST, Place, find_place, places, reach_to_grant
-from hubcustomers.api.errors import error_response
+from hubcustomers.api.errors import error_response, method_refused
 from hubcustomers.backoffice import audit
 from hubcustomers.backoffice.asked_again import asked_again
 from hubcustomers.backoffice.display import short
@@ -212,7 +212,6 @@ def authorize(request: HttpRequest) -> HttpResponse:
     """Refuse methods that there are not, before the view asks for the form's token."""
     allowed = [name.upper() for name in AuthorizeView.http_method_names]
     if request.method not in allowed:
-        headers = {"Allow": ", ".join(allowed)}
-        return error_response(405, f'Method "{request.method}" not allowed.', headers=headers)
+        return method_refused(request.method, allowed)
     response: HttpResponse = _protected(request)
     return response

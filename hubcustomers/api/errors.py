@@ -59,6 +59,12 @@ def validation_response(errors: list[tuple[str, str]]) -> HttpResponse:
     return error_response(422, message or "The request breaks a rule.", errors=errors)
 
 
+def method_refused(method: str | None, allowed: Iterable[str]) -> HttpResponse:
+    """Return a 405 that says which methods there are."""
+    headers = {"Allow": ", ".join(allowed)}
+    return error_response(405, f'Method "{method}" not allowed.', headers=headers)
+
+
 def error_for(error: Exception, *, allowed_methods: Iterable[str] = ()) -> HttpResponse:
     """Return the answer for whatever a request raised; what is unforeseen is logged."""
     if isinstance(error, InvalidField):

@@ -17,7 +17,7 @@ from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse
 from django.urls import resolve
 
-from hubcustomers.api.errors import error_response
+from hubcustomers.api.errors import method_refused
 from hubcustomers.observing import metrics
 from hubcustomers.observing.logs import AccessRecord, about
 from hubcustomers.policies import STRICT
@@ -78,8 +78,7 @@ def _request_id(request: HttpRequest, given: str) -> str:
 def _answer_probe(request: HttpRequest) -> HttpResponse:
     match = request.resolver_match = resolve(request.path_info)
     if request.method not in {"GET", "HEAD"}:
-        headers = {"Allow": "GET, HEAD"}
-        return error_response(405, f'Method "{request.method}" not allowed.', headers=headers)
+        return method_refused(request.method, ("GET", "HEAD"))
     response: HttpResponse = match.func(request, *match.args, **match.kwargs)
     response.headers["Content-Security-Policy"] = STRICT
     response.headers["Cache-Control"] = "no-store"
