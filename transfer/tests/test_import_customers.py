@@ -149,8 +149,8 @@ def test_what_would_fail_at_the_end_is_told_at_the_beginning(more, customer_list
     for words, sentence in (
         (["--refused", file], "--refused must name another file"),
         (["--refused", file.parent / "nowhere" / "x.csv"], "cannot be written"),
-        (["--reason", "x" * 1001], "--reason must be at most 1000 characters"),
-        (["--reason", "a\0b"], "--reason must be at most 1000 characters"),
+        (["--reason", "x" * 1001], "--reason is too long (maximum is 1000 characters)"),
+        (["--reason", "a\0b"], "--reason contains characters that cannot be stored"),
     ):
         ended = import_file(file, customer_list, *words, *more)
 

@@ -11,14 +11,15 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 from django.db import transaction
+from rest_framework.exceptions import ValidationError as ApiValidationError
 
 from accounts.models import Client
 from accounts.services import get_client
 from customers.models import CustomerList
-from hubcustomers.api.fields import UNSTORABLE
 from hubcustomers.backoffice.refusals import REFUSALS, faults_in
 from hubcustomers.commands import ExplainedCommand
 from hubcustomers.progress import Progress
+from loyalty.serializers import LoyaltyOperationSerializer
 from transfer import imports, jobs, mapping
 from transfer.commandline import WRONG, find_list, output
 from transfer.models import Job, State
@@ -26,7 +27,6 @@ from transfer.reading import Layout, UnreadableFile, examine, fingerprint
 from transfer.refused import drop_refused, refused_text
 
 _REFUSED = 1
-_LONGEST_REASON = 1000
 _HELP = """
 Import customers, with their private refs and loyalty cards, from a CSV or JSON Lines file
 in UTF-8. The first line of CSV names the columns; the delimiter (comma, semicolon, tab) is
@@ -122,11 +122,11 @@ class Command(ExplainedCommand):
 
     def _judge_words(self, path: Path, options: Any) -> None:
         """Refuse what would only be found when the import is over."""
-        reason = options["reason"]
-        if len(reason) > _LONGEST_REASON or UNSTORABLE.search(reason):
-            raise imports.UnusableOptions(
-                f"--reason must be at most {_LONGEST_REASON} characters that can be stored."
-            )
+        try:
+            LoyaltyOperationSerializer.read({"delta": "0", "reason": options["reason"]})
+        except ApiValidationError as error:
+            told = "; ".join(f"--{field} {sentence}" for field, sentence in faults_in(error))
+            raise imports.UnusableOptions(told) from error
         refused = Path(options["refused"] or "-")
         if str(refused) == "-":
             return
