@@ -88,13 +88,13 @@ class ErasureCertificateAdmin(ScopedModelAdmin):
             facts=self._facts(obj),
         )
 
-    def _facts(self, obj: ErasureCertificate) -> list[tuple[Any, str]]:
+    def _facts(self, obj: ErasureCertificate) -> dict[str, str]:
         fields = ", ".join(label_of(name) for name in obj.fields)
-        return [
-            (_("Business"), obj.account.name),
-            (_("Customer"), obj.customer_public_id),
-            (_("Erased on"), self.erased(obj)),
-            (_("Erased by"), obj.user_name),
-            (_("Searched on"), self.searched(obj)),
-            (_("Looked for"), fields or str(_("nothing: no personal data was known"))),
-        ]
+        return {
+            str(_("Business")): obj.account.name,
+            str(_("Customer")): obj.customer_public_id,
+            str(_("Erased on")): self.erased(obj),
+            str(_("Erased by")): obj.user_name,
+            str(_("Searched on")): self.searched(obj),
+            str(_("Looked for")): fields or str(_("nothing: no personal data was known")),
+        }
