@@ -32,7 +32,7 @@ from hubcustomers.backoffice.asked_again import asks_again
 from hubcustomers.backoffice.display import button, cell, change_url, column, local, named
 from hubcustomers.backoffice.filters import AccountFilter, CustomerListFilter
 from hubcustomers.backoffice.reach import Role
-from hubcustomers.backoffice.scoping import EDIT, VIEW, ScopedModelAdmin
+from hubcustomers.backoffice.scoping import EDIT, VIEW, ScopedModelAdmin, is_key
 from hubcustomers.fields import CoordinateField, ExactJSONField
 from hubcustomers.public_ids import customer_ids
 
@@ -241,10 +241,9 @@ class CustomerAdmin(ScopedModelAdmin):
 
     def _survivor(self, request: HttpRequest, object_id: str) -> Customer | None:
         """Return who stands for the customer of that number, as far as it is in reach."""
-        number = int(object_id) if object_id.isascii() and object_id.isdigit() else 0
-        if not 0 < number < 2**63:
+        if not is_key(object_id):
             return None
-        rows = Customer.with_merged.filter(pk=number, merged_into__isnull=False)
+        rows = Customer.with_merged.filter(pk=int(object_id), merged_into__isnull=False)
         found = rows.values_list("merged_into_id", flat=True).first()
         return None if found is None else self.get_object(request, str(found))
 

@@ -33,6 +33,11 @@ EDIT = frozenset({"view", "add", "change"})
 _MOST_HISTORY = 200
 
 
+def is_key(text: str) -> bool:
+    """Return whether the text, which may stand in anybody's address, can be the key of a row."""
+    return text.isascii() and text.isdigit() and len(text) < 19
+
+
 class ScopedChangeList(ChangeList):
     """A list page that sorts only by what its ModelAdmin calls sortable."""
 
@@ -288,8 +293,7 @@ class ScopedModelAdmin(ModelAdmin):
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
         for field in self.opts.fields:
             # Anything may stand in an address, and a form asks the database for the row of a key.
-            key = str(initial.get(field.name, 0))
-            if field.is_relation and not (key.isascii() and key.isdigit() and len(key) < 19):
+            if field.is_relation and not is_key(str(initial.get(field.name, 0))):
                 del initial[field.name]
         reach = self.reach(request, "add")
         if not reach.several:

@@ -52,6 +52,11 @@ def test_an_unknown_host_is_told_on_a_page_there_and_as_json_elsewhere(client: C
     assert answer.json()["error_type"] == "bad_request"
 
 
+@pytest.mark.parametrize("key", ["zz", "-1", "0", "9" * 30, "9" * 5000, "\u0661"])
+def test_a_customer_that_no_key_names_is_told(key: str, boss: Client) -> None:
+    assert boss.get(f"/admin/customers/customer/{quote(key)}/change/").url == "/admin/"
+
+
 @pytest.mark.parametrize("key", ["zz", "", "-1", "9" * 30, "1.5", "\u0661"])
 @pytest.mark.parametrize(
     "page", ["loyalty/loyaltycard/add/?customer", "callbacks/callback/add/?connection"]
